@@ -1,0 +1,71 @@
+package dev.kerneltracer;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.concurrent.ThreadLocalRandom;
+
+/// Writes a file under a temporary name beside its target and renames it when it is whole, so that
+/// no reader ever sees half a file. A failure leaves no temporary file and the old target
+/// untouched.
+public final class AtomicFile {
+  private AtomicFile() {}
+
+  /// What fills the file; the stream is buffered and closed by [#write].
+  @FunctionalInterface
+  public interface Content {
+    void writeTo(OutputStream out) throws IOException;
+  }
+
+  /// Writes `content` to `target`, creating its directory.
+  ///
+  /// @throws UserException where the file cannot be written: no space, no permission, no directory
+  public static void write(Path target, Content content) {
+    Path absolute = target.toAbsolutePath();
+    Path directory = absolute.resolveSibling("");
+    String suffix = String.format("%08x", ThreadLocalRandom.current().nextInt());
+    Path temporary =
+        absolute.resolveSibling("." + absolute.getFileName() + "." + suffix + ".partial");
+    try {
+      Files.createDirectories(directory);
+      try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(temporary), 1 << 16)) {
+        content.writeTo(out);
+      }
+      Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new UserException(
+          ExitCode.JOBS_FAILED,
+          "cannot write " + target + ": " + reason(e),
+          "Free some space, or choose a directory you may write to.",
+          e);
+    } finally {
+      try {
+        Files.deleteIfExists(temporary);
+      } catch (IOException e) {
+        // The temporary file is named as such; the first failure is the one worth telling.
+      }
+    }
+  }
+
+  public static void writeString(Path target, String text) {
+    write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /// Why a file operation failed, in words a person knows.
+  public static String reason(IOException e) {
+    if (e instanceof FileSystemException f && f.getReason() != null) {
+      return f.getReason();
+    }
+    return switch (e) {
+      case java.nio.file.AccessDeniedException _ -> "permission denied";
+      case java.nio.file.NoSuchFileException _ -> "no such file or directory";
+      case java.nio.file.FileAlreadyExistsException _ -> "a file of that name is in the way";
+      default -> String.valueOf(e.getMessage());
+    };
+  }
+}
