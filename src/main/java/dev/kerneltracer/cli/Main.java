@@ -1,0 +1,131 @@
+package dev.kerneltracer.cli;
+
+import dev.kerneltracer.ExitCode;
+import dev.kerneltracer.UserException;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/// The program. Everything a user can act on ends here as one or two lines and an exit code.
+@Command(
+    name = "kerneltracer",
+    description = "From a model's name to every operator and kernel it runs, and what each costs.",
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {CompletionCommand.class},
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    optionListHeading = "%nOptions:%n",
+    commandListHeading = "%nCommands:%n",
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  kerneltracer trace --model type:qwen3 --tiny",
+      "  kerneltracer env doctor",
+      "",
+      "Exit codes: 0 all good, 1 some jobs failed, 2 usage, 3 environment (no Python, no torch,",
+      "no GPU), 4 input unreadable, 130 interrupted."
+    })
+public final class Main {
+  /// How long an interrupted run may take to stop its processes and write its status.
+  private static final long STOP_SECONDS = 20;
+
+  private Main() {}
+
+  public static void main(String[] args) {
+    CountDownLatch ended = stopOnSignal(Thread.currentThread());
+    int exitCode = run(args);
+    if (exitCode != ExitCode.INTERRUPTED.code()) {
+      FastStart.trainIfAsked();
+    }
+    System.out.flush();
+    System.err.flush();
+    ended.countDown();
+    System.exit(exitCode);
+  }
+
+  /// Runs one command line and returns its exit code.
+  static int run(String... args) {
+    boolean debug = List.of(args).contains("--debug");
+    try {
+      int exitCode = commandLine().execute(args);
+      if (System.out.checkError()) {
+        // The reader of a pipe went away (`| head`): nothing to tell, nobody to tell it to.
+        return exitCode;
+      }
+      return exitCode;
+    } catch (UserException e) {
+      if (debug) {
+        e.printStackTrace();
+      }
+      System.err.println("kerneltracer: " + e.getMessage());
+      if (e.hint() != null) {
+        System.err.println(e.hint());
+      }
+      return e.exitCode().code();
+    }
+  }
+
+  private static CommandLine commandLine() {
+    CommandLine commandLine = new CommandLine(new Main());
+    commandLine.setExecutionStrategy(parsed -> {
+      try {
+        return new CommandLine.RunLast().execute(parsed);
+      } catch (CommandLine.ExecutionException e) {
+        // A command without work of its own (`kerneltracer`, `kerneltracer env`) shows its help.
+        e.getCommandLine().usage(System.out);
+        return ExitCode.USAGE.code();
+      }
+    });
+    commandLine.setExecutionExceptionHandler((exception, _, _) -> {
+      throw exception;
+    });
+    commandLine.setParameterExceptionHandler(Main::explain);
+    commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+    commandLine.setAbbreviatedOptionsAllowed(false);
+    return commandLine;
+  }
+
+  private static int explain(ParameterException e, String[] args) {
+    CommandSpec command = e.getCommandLine().getCommandSpec();
+    System.err.println("kerneltracer: " + e.getMessage());
+    if (!UnmatchedArgumentException.printSuggestions(e, System.err)) {
+      System.err.println("See " + command.qualifiedName() + " --help.");
+    }
+    return ExitCode.USAGE.code();
+  }
+
+  /// A signal interrupts the main thread, which stops what it started and writes how far it got;
+  /// the JVM waits for that, then exits with 128 + signal (130 for Ctrl-C).
+  private static CountDownLatch stopOnSignal(Thread main) {
+    CountDownLatch ended = new CountDownLatch(1);
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  if (ended.getCount() == 0) {
+                    return;
+                  }
+                  main.interrupt();
+                  try {
+                    ended.await(STOP_SECONDS, TimeUnit.SECONDS);
+                  } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                  }
+                },
+                "stop on signal"));
+    return ended;
+  }
+
+  /// The version that the jar's manifest names.
+  static final class Version implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Main.class.getPackage().getImplementationVersion();
+      return new String[] {"kerneltracer " + (version == null ? "development" : version)};
+    }
+  }
+}
