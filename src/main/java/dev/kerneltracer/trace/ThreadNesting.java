@@ -1,0 +1,107 @@
+package dev.kerneltracer.trace;
+
+import java.util.Arrays;
+
+/// What encloses what in time, on each thread of the CPU.
+final class ThreadNesting {
+  /// Per row the innermost row around it on its thread, -1 for none: any CPU row but Python's …
+  final int[] parent;
+
+  /// … an operator …
+  final int[] operator;
+
+  /// … a Python function …
+  final int[] python;
+
+  /// … a Python function that is the call of a module …
+  final int[] module;
+
+  /// … a user's annotation.
+  final int[] annotation;
+
+  private final Events events;
+  private final RowStack anyRows = new RowStack();
+  private final RowStack operators = new RowStack();
+  private final RowStack pythons = new RowStack();
+  private final RowStack modules = new RowStack();
+  private final RowStack annotations = new RowStack();
+
+  ThreadNesting(Events events) {
+    this.events = events;
+    parent = none();
+    operator = none();
+    python = none();
+    module = none();
+    annotation = none();
+    int[] ends = new int[events.threadCount() + 1];
+    int[] rows = byThread(ends);
+    for (int thread = 0; thread < events.threadCount(); thread++) {
+      RowSort.outerFirst(events, rows, ends[thread], ends[thread + 1]);
+      nest(rows, ends[thread], ends[thread + 1]);
+    }
+  }
+
+  private int[] none() {
+    int[] column = new int[events.size()];
+    Arrays.fill(column, -1);
+    return column;
+  }
+
+  private static boolean nests(Category category) {
+    return switch (category) {
+      case OPERATOR, ANNOTATION, RUNTIME, PYTHON_FUNCTION -> true;
+      case GPU_ANNOTATION, KERNEL, MEMCPY, MEMSET, PROFILER_SPAN, OTHER -> false;
+    };
+  }
+
+  /// The rows of thread `t` are those from `bounds[t]` to `bounds[t + 1]`.
+  private int[] byThread(int[] bounds) {
+    int size = events.size();
+    for (int row = 0; row < size; row++) {
+      if (nests(events.category(row))) {
+        bounds[events.thread(row) + 1]++;
+      }
+    }
+    for (int thread = 1; thread < bounds.length; thread++) {
+      bounds[thread] += bounds[thread - 1];
+    }
+    int[] next = Arrays.copyOf(bounds, bounds.length);
+    int[] rows = new int[bounds[bounds.length - 1]];
+    for (int row = 0; row < size; row++) {
+      if (nests(events.category(row))) {
+        rows[next[events.thread(row)]++] = row;
+      }
+    }
+    return rows;
+  }
+
+  private void nest(int[] rows, int from, int to) {
+    anyRows.clear();
+    operators.clear();
+    pythons.clear();
+    modules.clear();
+    annotations.clear();
+    for (int i = from; i < to; i++) {
+      int row = rows[i];
+      Category category = events.category(row);
+      long start = events.startNs(row);
+      long end = events.endNs(row);
+      operators.closeBefore(start);
+      pythons.closeBefore(start);
+      modules.closeBefore(start);
+      annotations.closeBefore(start);
+      operator[row] =
+          category == Category.OPERATOR ? operators.open(row, start, end) : operators.top();
+      annotation[row] =
+          category == Category.ANNOTATION ? annotations.open(row, start, end) : annotations.top();
+      if (category == Category.PYTHON_FUNCTION) {
+        python[row] = pythons.open(row, start, end);
+        module[row] = events.isModule(row) ? modules.open(row, start, end) : modules.top();
+      } else {
+        python[row] = pythons.top();
+        module[row] = modules.top();
+        parent[row] = anyRows.open(row, start, end);
+      }
+    }
+  }
+}

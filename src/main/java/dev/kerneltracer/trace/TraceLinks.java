@@ -1,0 +1,141 @@
+package dev.kerneltracer.trace;
+
+import java.util.Arrays;
+
+/// The joins between the rows of a trace. Every method takes a row and gives a row, -1 for none.
+///
+/// A kernel, copy or fill is joined to the runtime row of its `correlation`, whatever launched it
+/// (runtime, driver, graph, hip); several with one correlation, as in a graph replay, share it. Its
+/// operator is the one whose `External id` the launch carries, else the one whose id it carries
+/// itself, else the innermost operator on the launch's thread within whose time the launch starts.
+/// Where the launches carry their correlation as `External id` (Kineto of 2022 to early 2024) ids
+/// say nothing and only time counts.
+public final class TraceLinks {
+  private final Events events;
+  private final ThreadNesting nesting;
+  private final int[] launch;
+  private final boolean idsAreCorrelations;
+  private long joinedToOperatorById;
+
+  private TraceLinks(Events events) {
+    this.events = events;
+    this.nesting = new ThreadNesting(events);
+    this.launch = new int[events.size()];
+    Arrays.fill(launch, -1);
+    joinLaunches();
+    this.idsAreCorrelations = launchesCarryTheirCorrelation();
+    joinOperators();
+  }
+
+  public static TraceLinks of(Trace trace) {
+    return new TraceLinks(trace.events());
+  }
+
+  private void joinLaunches() {
+    LongIntMap launches = new LongIntMap(1 << 12);
+    for (int row = 0; row < events.size(); row++) {
+      if (events.category(row) == Category.RUNTIME && events.correlation(row) != 0) {
+        launches.putIfAbsent(events.correlation(row), row);
+      }
+    }
+    for (int row = 0; row < events.size(); row++) {
+      if (events.category(row).isDeviceWork() && events.correlation(row) != 0) {
+        launch[row] = launches.get(events.correlation(row));
+      }
+    }
+  }
+
+  private boolean launchesCarryTheirCorrelation() {
+    long withId = 0;
+    long equal = 0;
+    for (int row = 0; row < events.size(); row++) {
+      if (launch[row] >= 0 && events.externalId(launch[row]) != 0) {
+        withId++;
+        if (events.externalId(launch[row]) == events.correlation(launch[row])) {
+          equal++;
+        }
+      }
+    }
+    return withId > 0 && equal * 10 >= withId * 9;
+  }
+
+  private void joinOperators() {
+    LongIntMap operators = new LongIntMap(1 << 12);
+    if (!idsAreCorrelations) {
+      for (int row = 0; row < events.size(); row++) {
+        if (events.category(row) == Category.OPERATOR && events.externalId(row) != 0) {
+          operators.putIfAbsent(events.externalId(row), row);
+        }
+      }
+    }
+    for (int row = 0; row < events.size(); row++) {
+      if (!events.category(row).isDeviceWork()) {
+        continue;
+      }
+      int from = launch[row];
+      int operator = from < 0 ? -1 : byId(operators, from);
+      if (operator < 0) {
+        operator = byId(operators, row);
+      }
+      if (operator >= 0) {
+        joinedToOperatorById += events.category(row) == Category.KERNEL ? 1 : 0;
+      } else if (from >= 0) {
+        operator = nesting.operator[from];
+      }
+      nesting.operator[row] = operator;
+      int host = from >= 0 ? from : operator;
+      if (host >= 0) {
+        nesting.module[row] = nesting.module[host];
+        nesting.python[row] = nesting.python[host];
+        nesting.annotation[row] = nesting.annotation[host];
+      }
+    }
+  }
+
+  private int byId(LongIntMap operators, int row) {
+    long id = events.externalId(row);
+    return id == 0 ? -1 : operators.get(id);
+  }
+
+  /// The runtime row that launched a kernel, copy or fill.
+  public int launch(int row) {
+    return launch[row];
+  }
+
+  /// The operator that a kernel, copy or fill belongs to, or the innermost one around a row of the
+  /// CPU (for an operator: its parent).
+  public int operator(int row) {
+    return nesting.operator[row];
+  }
+
+  /// The innermost operator, runtime call or annotation wholly around a row of the CPU.
+  public int parent(int row) {
+    return nesting.parent[row];
+  }
+
+  /// The innermost call of an `nn.Module` around a row, or around its launch.
+  public int module(int row) {
+    return nesting.module[row];
+  }
+
+  /// The innermost Python function around a row, or around its launch; of a Python function its
+  /// caller.
+  public int python(int row) {
+    return nesting.python[row];
+  }
+
+  /// The innermost user's annotation around a row, or around its launch.
+  public int annotation(int row) {
+    return nesting.annotation[row];
+  }
+
+  /// Whether the file's launches carry their correlation in place of an operator's id.
+  public boolean idsAreCorrelations() {
+    return idsAreCorrelations;
+  }
+
+  /// How many kernels found their operator by id; the others by time, or not at all.
+  public long kernelsJoinedById() {
+    return joinedToOperatorById;
+  }
+}

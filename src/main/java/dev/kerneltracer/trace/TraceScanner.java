@@ -1,0 +1,291 @@
+package dev.kerneltracer.trace;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// Walks the inflated bytes of a trace: the document's brackets and commas, its metadata, and its
+/// events through [EventParser]. A value that reaches beyond the window is read again when the
+/// window has moved, so that no parser state outlives a window.
+///
+/// A damaged event is left out; reading goes on at the next object that has a `ph`.
+final class TraceScanner {
+  /// Objects tried inside a fault before it is skipped as a whole; bounds the work on hostile
+  /// input.
+  private static final int MOST_TRIES = 64;
+
+  private final Window window;
+  private final JsonBytes json;
+  private final EventParser parser;
+  private final Events events;
+  private final DamageLog damage;
+  private final Map<String, String> metadata = new LinkedHashMap<>();
+
+  private Where where = Where.BEFORE;
+  private boolean bareArray;
+  private boolean separated = true;
+  private boolean eventsSeen;
+  private boolean phaseSeen;
+  private boolean closed;
+  private long eventCount;
+
+  private enum Where {
+    BEFORE,
+    METADATA,
+    EVENTS,
+    AFTER
+  }
+
+  TraceScanner(InputStream in, Events events, DamageLog damage) {
+    this.window = new Window(in);
+    this.json = window.json;
+    this.parser = new EventParser(json);
+    this.events = events;
+    this.damage = damage;
+  }
+
+  /// Reads to the end of the input.
+  void scan() throws IOException {
+    while (true) {
+      int start = json.position;
+      try {
+        byte next = json.peek();
+        start = json.position;
+        json.forgetOddities();
+        if (where == Where.AFTER) {
+          damage.add(window.offset(start), Damage.Kind.TRAILING_BYTES);
+          closed = true;
+          window.skipRest();
+          return;
+        }
+        step(next, start);
+      } catch (Stop stop) {
+        Damage.@Nullable Kind kind = stop.kind();
+        if (kind == null) {
+          if (window.move(start)) {
+            continue;
+          }
+          start = json.position;
+          if (window.inputEnded()) {
+            end(start);
+            return;
+          }
+          kind = Damage.Kind.TOO_LARGE;
+        }
+        damage.add(window.offset(json.position), kind);
+        if (!recover(start)) {
+          return;
+        }
+        where = Where.EVENTS;
+        separated = false;
+      }
+    }
+  }
+
+  private void step(byte next, int start) {
+    switch (where) {
+      case BEFORE -> {
+        if (isByteOrderMark(next)) {
+          json.position += 3;
+        } else if (next == '[') {
+          json.position++;
+          bareArray = true;
+          eventsSeen = true;
+          where = Where.EVENTS;
+        } else {
+          json.expect('{');
+          where = Where.METADATA;
+        }
+      }
+      case METADATA -> metadata(next, start);
+      case EVENTS -> element(next, start);
+      case AFTER -> throw new AssertionError();
+    }
+  }
+
+  private void metadata(byte next, int start) {
+    if (next == ',') {
+      json.position++;
+    }
+    if (json.peek() == '}') {
+      json.position++;
+      where = Where.AFTER;
+      return;
+    }
+    json.key();
+    String key = text();
+    if (key.equals("traceEvents") && json.peek() == '[') {
+      json.position++;
+      eventsSeen = true;
+      where = Where.EVENTS;
+      separated = true;
+      return;
+    }
+    json.skipValue();
+    String value = text();
+    byte after = json.peek();
+    if (after != ',' && after != '}') {
+      throw Stop.BAD_SYNTAX;
+    }
+    metadata.put(key, value);
+    noteOddities(start);
+  }
+
+  private String text() {
+    int length = json.textTo - json.textFrom;
+    return new String(json.bytes, json.textFrom, length, StandardCharsets.UTF_8);
+  }
+
+  private void element(byte next, int start) {
+    switch (next) {
+      case '{' -> {
+        event(start);
+        if (!separated) {
+          damage.add(window.offset(start), Damage.Kind.MISSING_COMMA);
+        }
+        separated = false;
+      }
+      case ',' -> {
+        if (separated) {
+          damage.add(window.offset(start), Damage.Kind.BAD_SYNTAX);
+        }
+        json.position++;
+        separated = true;
+      }
+      case ']' -> {
+        json.position++;
+        where = bareArray ? Where.AFTER : Where.METADATA;
+      }
+      default -> {
+        json.skipValue();
+        separated = false;
+      }
+    }
+  }
+
+  private void event(int start) {
+    parser.parse();
+    eventCount++;
+    if (parser.has(Field.PHASE)) {
+      phaseSeen = true;
+    }
+    if (parser.is(Field.PHASE, 'X')) {
+      events.add(parser);
+    }
+    noteOddities(start);
+  }
+
+  private void noteOddities(int start) {
+    if (json.controlAt >= start) {
+      damage.add(window.offset(json.controlAt), Damage.Kind.CONTROL_CHARACTER);
+    }
+    if (json.badUtf8At >= start) {
+      damage.add(window.offset(json.badUtf8At), Damage.Kind.BAD_UTF8);
+    }
+  }
+
+  /// Reads the next event behind a fault, and says whether there is one.
+  private boolean recover(int faultyStart) throws IOException {
+    long skippedFrom = window.offset(faultyStart);
+    int candidate = faultyStart + 1;
+    int faultAt = Math.max(candidate, json.position);
+    int tries = 0;
+    while (true) {
+      int brace = indexOfBrace(tries < MOST_TRIES ? candidate : Math.max(candidate, faultAt));
+      if (brace < 0) {
+        if (!window.move(json.limit)) {
+          damage.skip(window.offset(json.limit) - skippedFrom);
+          damage.add(window.offset(json.limit), Damage.Kind.CUT);
+          return false;
+        }
+        candidate = json.position;
+        faultAt = candidate;
+        continue;
+      }
+      json.position = brace;
+      json.forgetOddities();
+      try {
+        parser.parse();
+        if (parser.has(Field.PHASE)) {
+          damage.skip(window.offset(brace) - skippedFrom);
+          json.position = brace;
+          json.forgetOddities();
+          event(brace);
+          return true;
+        }
+        candidate = brace + 1;
+      } catch (Stop stop) {
+        faultAt = Math.max(brace + 1, json.position);
+        candidate = brace + 1;
+        if (stop.kind() == null) {
+          if (window.move(brace)) {
+            candidate = json.position;
+          } else {
+            candidate = window.inputEnded() ? json.position + 1 : json.limit;
+          }
+          faultAt = candidate;
+        }
+      }
+      tries++;
+    }
+  }
+
+  private int indexOfBrace(int from) {
+    for (int at = from; at < json.limit; at++) {
+      if (json.bytes[at] == '{') {
+        return at;
+      }
+    }
+    return -1;
+  }
+
+  private void end(int start) {
+    if (where == Where.AFTER) {
+      closed = true;
+      return;
+    }
+    damage.add(window.offset(json.limit), Damage.Kind.CUT);
+    damage.skip(json.limit - start);
+    json.position = json.limit;
+  }
+
+  private boolean isByteOrderMark(byte next) {
+    int at = json.position;
+    return next == (byte) 0xEF
+        && at + 2 < json.limit
+        && json.bytes[at + 1] == (byte) 0xBB
+        && json.bytes[at + 2] == (byte) 0xBF;
+  }
+
+  /// Every object in the list of events, of whatever phase.
+  long eventCount() {
+    return eventCount;
+  }
+
+  /// Whether a list of events was found at all.
+  boolean eventsSeen() {
+    return eventsSeen;
+  }
+
+  /// Whether any of the events has a `ph`, as every event of a trace does.
+  boolean phaseSeen() {
+    return phaseSeen;
+  }
+
+  /// Whether the document ends with its last bracket.
+  boolean closed() {
+    return closed;
+  }
+
+  long bytesRead() {
+    return window.bytesRead();
+  }
+
+  /// The values beside the events, as JSON text.
+  Map<String, String> metadata() {
+    return metadata;
+  }
+}
