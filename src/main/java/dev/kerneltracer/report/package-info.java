@@ -1,4 +1,4 @@
-/// Tables to the terminal, CSV and JSON.
+/// Tables to files.
 @NullMarked
 package dev.kerneltracer.report;
 
