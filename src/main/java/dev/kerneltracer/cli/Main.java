@@ -16,7 +16,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     name = "kerneltracer",
     description = "From a model's name to every operator and kernel it runs, and what each costs.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {CompletionCommand.class},
+    subcommands = {EnvCommand.class, CompletionCommand.class},
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     optionListHeading = "%nOptions:%n",

@@ -1,0 +1,30 @@
+package dev.kerneltracer.cli;
+
+import dev.kerneltracer.python.Framework;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/// Frameworks by the names that users type.
+final class FrameworkNames implements ITypeConverter<Framework>, Iterable<String> {
+  private static final List<String> NAMES =
+      Arrays.stream(Framework.values()).map(Framework::label).toList();
+
+  @Override
+  public Framework convert(String name) {
+    for (Framework framework : Framework.values()) {
+      if (framework.label().equals(name)) {
+        return framework;
+      }
+    }
+    throw new TypeConversionException(
+        "'" + name + "' is not an environment; there is " + String.join(", ", NAMES));
+  }
+
+  @Override
+  public Iterator<String> iterator() {
+    return NAMES.iterator();
+  }
+}

@@ -1,0 +1,118 @@
+package dev.kerneltracer.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/// The program in a process of its own, with an environment that holds what each test puts there.
+class EnvCommandTest {
+  @TempDir Path directory;
+
+  private record Ended(int exitCode, String output, String errors) {}
+
+  @Test
+  void doctorSaysWhatIsMissingAndHowToGetIt() throws IOException, InterruptedException {
+    Ended ended = run("env", "doctor");
+
+    assertThat(ended.exitCode()).isEqualTo(3);
+    assertThat(ended.output())
+        .contains("Missing: no Python to make the environment transformers from: none on PATH")
+        .contains("apt-get install python3 python3-venv")
+        .contains("cache directory", directory.resolve("cache").toString());
+    assertThat(ended.errors()).contains("env doctor: looking for Python");
+  }
+
+  @Test
+  void doctorIsContentWithAPythonWhoseTorchAnswers() throws IOException, InterruptedException {
+    python("python3", "2.13.0");
+
+    Ended table = run("env", "doctor", "--quiet");
+    Ended json = run("env", "doctor", "--quiet", "--format", "json");
+
+    assertThat(table.errors()).isEmpty();
+    assertThat(table.output()).contains("A trace can run.", "GPU of a test, 79 GiB (CUDA 13.0)");
+    assertThat(table.exitCode()).isZero();
+    JsonNode all = new JsonMapper().readTree(json.output());
+    assertThat(all.path("can_trace").asBoolean()).isTrue();
+    assertThat(all.at("/torch_devices/names/0").asString()).isEqualTo("GPU of a test, 79 GiB");
+    assertThat(all.at("/interpreters/0/packages/torch").asString()).isEqualTo("2.13.0");
+  }
+
+  @Test
+  void doctorNamesANamedPythonThatDoesNotServe() throws IOException, InterruptedException {
+    Path old = python("old", "2.0.1");
+
+    Ended ended = run("env", "doctor", "--python", old.toString());
+
+    assertThat(ended.exitCode()).isEqualTo(3);
+    assertThat(ended.output())
+        .contains(
+            "Missing: " + old + " (--python) has torch 2.0.1, too old: 2.2 or newer is needed");
+  }
+
+  @Test
+  void listMarksTheOneThatATraceWouldUse() throws IOException, InterruptedException {
+    python("python3", "2.13.0");
+
+    Ended ended = run("env", "list");
+
+    assertThat(ended.exitCode()).isZero();
+    assertThat(ended.output().lines())
+        .anyMatch(
+            l -> l.startsWith("*") && l.contains("bin/python3") && l.endsWith("will be used"));
+  }
+
+  @Test
+  void installKnowsItsNames() throws IOException, InterruptedException {
+    Ended ended = run("env", "install", "tensorflow");
+
+    assertThat(ended.exitCode()).isEqualTo(2);
+    assertThat(ended.errors()).contains("there is transformers");
+  }
+
+  private Path python(String name, String torch) throws IOException {
+    Path file = directory.resolve("bin").resolve(name);
+    Files.createDirectories(file.getParent());
+    Files.writeString(
+        file,
+        """
+        #!/bin/sh
+        case "$2" in
+        *get_device_properties*) echo 'kerneltracer:{"cuda": "13.0", "devices": \
+        [{"name": "GPU of a test", "memory_bytes": 85899345919}]}' ;;
+        *) echo 'kerneltracer:{"python": "3.12.1", "implementation": "cpython", "executable": "",\
+         "makes_environments": true, "packages": {"torch": "%s", "transformers": "5.19.0"}}' ;;
+        esac
+        """
+            .formatted(torch));
+    return Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+  }
+
+  private Ended run(String... arguments) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
+    command.addAll(List.of("-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path")));
+    command.add(Main.class.getName());
+    command.addAll(List.of(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().clear();
+    builder.environment().put("PATH", directory.resolve("bin").toString());
+    builder.environment().put("HOME", directory.toString());
+    builder.environment().put("KERNELTRACER_CACHE", directory.resolve("cache").toString());
+    Path errors = directory.resolve("errors");
+    builder.redirectError(errors.toFile());
+    Process process = builder.start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    return new Ended(process.waitFor(), output, Files.readString(errors));
+  }
+}
