@@ -1,3 +1,4 @@
+# ruff: noqa: E402, UP031
 # Describes the Python that runs it, as one marked line of JSON. Passed to `python -c` by KernelTracer, so it must
 # be valid in any Python, 2.7 too, and must not import what it looks for: importing torch takes seconds.
 import sys

@@ -1,3 +1,4 @@
+# ruff: noqa: E402, UP031
 # What torch sees of the devices, as one marked line of JSON. Passed to `python -c` by KernelTracer.
 import sys
 
@@ -10,7 +11,13 @@ import warnings
 warnings.simplefilter("ignore")
 import torch
 
-answer = {"torch": torch.__version__, "cuda": torch.version.cuda, "hip": torch.version.hip, "devices": [], "problem": None}
+answer = {
+    "torch": torch.__version__,
+    "cuda": torch.version.cuda,
+    "hip": torch.version.hip,
+    "devices": [],
+    "problem": None,
+}
 try:
     if torch.version.cuda is None and torch.version.hip is None:
         answer["problem"] = "this torch is a CPU build"

@@ -2,6 +2,8 @@ package dev.kerneltracer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kerneltracer.python.Processes;
+import dev.kerneltracer.python.RealPython;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -80,11 +82,40 @@ class EnvCommandTest {
     assertThat(ended.errors()).contains("there is transformers");
   }
 
+  @Test
+  void stoppedInTheMiddleInstallLeavesNoProcess() throws IOException, InterruptedException {
+    Path pid = directory.resolve("pid");
+    script("bin/python3", "#!/bin/sh\nexec " + RealPython.any().executable() + " \"$@\"\n");
+    script(
+        "bin/uv",
+        """
+        #!/bin/sh
+        [ "$1" = venv ] || exit 1
+        echo $$ > %s.new; /bin/mv %s.new %s
+        exec /bin/sleep 600
+        """
+            .formatted(pid, pid, pid));
+    Process process = start(directory.resolve("errors"), "env", "install", "transformers");
+    while (!Files.exists(pid) && process.isAlive()) {
+      Thread.sleep(50);
+    }
+
+    process.destroy();
+
+    assertThat(process.waitFor()).as(Files.readString(directory.resolve("errors"))).isEqualTo(143);
+    Processes.assertGone(Long.parseLong(Files.readString(pid).strip()));
+  }
+
+  private Path script(String name, String text) throws IOException {
+    Path file = directory.resolve(name);
+    Files.createDirectories(file.resolveSibling(""));
+    Files.writeString(file, text);
+    return Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+  }
+
   private Path python(String name, String torch) throws IOException {
-    Path file = directory.resolve("bin").resolve(name);
-    Files.createDirectories(file.getParent());
-    Files.writeString(
-        file,
+    return script(
+        "bin/" + name,
         """
         #!/bin/sh
         case "$2" in
@@ -95,10 +126,16 @@ class EnvCommandTest {
         esac
         """
             .formatted(torch));
-    return Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
   private Ended run(String... arguments) throws IOException, InterruptedException {
+    Path errors = directory.resolve("errors");
+    Process process = start(errors, arguments);
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    return new Ended(process.waitFor(), output, Files.readString(errors));
+  }
+
+  private Process start(Path errors, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path")));
@@ -109,10 +146,7 @@ class EnvCommandTest {
     builder.environment().put("PATH", directory.resolve("bin").toString());
     builder.environment().put("HOME", directory.toString());
     builder.environment().put("KERNELTRACER_CACHE", directory.resolve("cache").toString());
-    Path errors = directory.resolve("errors");
     builder.redirectError(errors.toFile());
-    Process process = builder.start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    return new Ended(process.waitFor(), output, Files.readString(errors));
+    return builder.start();
   }
 }

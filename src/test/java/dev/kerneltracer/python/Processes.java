@@ -9,18 +9,18 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /// Looks at processes of this machine.
-final class Processes {
+public final class Processes {
   private Processes() {}
 
   /// Within ten seconds. A zombie counts as gone: in a container nobody may reap orphans.
-  static void assertGone(long pid) {
+  public static void assertGone(long pid) {
     assertThat(tooLate(Duration.ofSeconds(10), () -> !isAlive(pid)))
         .as("process %d", pid)
         .isFalse();
   }
 
   /// Waits for something another process does; true where it did not happen in time.
-  static boolean tooLate(Duration limit, BooleanSupplier happened) {
+  public static boolean tooLate(Duration limit, BooleanSupplier happened) {
     long end = System.nanoTime() + limit.toNanos();
     while (!happened.getAsBoolean()) {
       if (System.nanoTime() > end) {
