@@ -1,0 +1,145 @@
+"""A model's configuration: from a type's defaults or a directory, with `--set` and `--tiny` applied."""
+
+import difflib
+import json
+import os
+
+from .report import JobError
+
+
+def _nearest(name, known):
+    close = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+    return f" The nearest: {', '.join(close)}." if close else ""
+
+
+def model_types():
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    return set(CONFIG_MAPPING.keys())
+
+
+def _known_keys(config):
+    keys = set(config.to_dict()) | set(getattr(config, "attribute_map", {}))
+    return {key for key in keys if not key.startswith("_") and key != "transformers_version"}
+
+
+def _children(config):
+    """Nested values that a dotted key may enter: sub-configurations and dictionaries."""
+    return {key: value for key, value in vars(config).items() if hasattr(value, "to_dict") or isinstance(value, dict)}
+
+
+def _check_key(config, dotted):
+    """Refuses a key that the configuration does not have, naming the nearest that it has."""
+    here, path = config, ""
+    for part in dotted.split("."):
+        if isinstance(here, dict):
+            if not here or part in here or isinstance(next(iter(here.values())), (int, float, str)):
+                # The keys of plain dictionaries (rope_parameters, ...) are open.
+                here = here.get(part)
+                path += part + "."
+                continue
+            known = set(here)
+        else:
+            known = _known_keys(here) if hasattr(here, "to_dict") else set()
+        if part not in known:
+            raise JobError("usage", f"--set {dotted}: the configuration has no '{path}{part}'.{_nearest(part, known)}")
+        here = here.get(part) if isinstance(here, dict) else getattr(here, part, None)
+        path += part + "."
+
+
+def _merge(target, dotted, value, config):
+    """Puts `value` under a dotted key, keeping what stands beside it."""
+    head, _, rest = dotted.partition(".")
+    if not rest:
+        target[head] = value
+        return
+    child = getattr(config, head, None) if config is not None else None
+    inner = target.get(head)
+    if not isinstance(inner, dict):
+        inner = dict(child) if isinstance(child, dict) else {}
+    target[head] = inner
+    _merge(inner, rest, value, child if hasattr(child, "to_dict") else None)
+
+
+def _deep(target, changes):
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            _deep(target[key], value)
+        else:
+            target[key] = value
+
+
+def _build(kind, given, what):
+    try:
+        return kind.from_dict(given) if hasattr(kind, "from_dict") else kind(**given)
+    except JobError:
+        raise
+    except Exception as error:
+        raise JobError(
+            "failed", f"the configuration of {what} is not accepted: {type(error).__name__}: {error}"
+        ) from error
+
+
+def load(spec):
+    """The configuration object that the job's model is built from."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    model = spec["model"]
+    if model["kind"] == "type":
+        name = model["name"]
+        if name not in model_types():
+            import transformers
+
+            raise JobError(
+                "unsupported_model",
+                f"Transformers {transformers.__version__} has no model type '{name}'." + _nearest(name, model_types()),
+            )
+        kind, given, what = CONFIG_MAPPING[name], {}, f"type:{name}"
+    else:
+        what = model["path"]
+        with open(os.path.join(what, "config.json"), encoding="utf-8") as file:
+            given = json.load(file)
+        kind = _class_of(given, what, spec)
+    config = _build(kind, dict(given), what)
+    for dotted, _ in spec["set"]:
+        _check_key(config, dotted)
+    if spec["tiny"]:
+        from . import tiny
+
+        full = config.to_dict()
+        full.setdefault("model_type", config.model_type)
+        _deep(given, tiny.shrink(full))
+        if spec["set"]:
+            config = _build(kind, json.loads(json.dumps(given)), what)
+    for dotted, value in spec["set"]:
+        _merge(given, dotted, value, config)
+    if spec["tiny"] or spec["set"]:
+        config = _build(kind, given, what)
+    if model["kind"] != "type":
+        config._name_or_path = what
+    return config
+
+
+def _class_of(given, what, spec):
+    """The configuration class that a config.json asks for, remote code included when it is trusted."""
+    from transformers import AutoConfig
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    if "AutoConfig" in given.get("auto_map", {}) and spec["trust_remote_code"]:
+        return type(AutoConfig.from_pretrained(what, trust_remote_code=True, local_files_only=True))
+    name = given.get("model_type")
+    if name in model_types():
+        return CONFIG_MAPPING[name]
+    if "auto_map" in given:
+        raise JobError(
+            "unsupported_model",
+            f"{what} brings its own model code, which runs only with --trust-remote-code; read it first.",
+        )
+    import transformers
+
+    reason = "names no model_type" if name is None else f"names the model type '{name}'"
+    raise JobError(
+        "unsupported_model",
+        f"{what}/config.json {reason}, which Transformers {transformers.__version__} does not know."
+        + (_nearest(name, model_types()) if name else ""),
+    )

@@ -1,0 +1,45 @@
+"""What the traced process tells KernelTracer: one JSON line per event on an inherited pipe."""
+
+import json
+import os
+import time
+
+_descriptor = None
+
+
+class JobError(Exception):
+    """A failure whose kind is known. `kind` is an outcome of KernelTracer (`unsupported_model`, ...),
+    `usage` (the command line asked for something impossible) or `environment` (something is missing)."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+def open_pipe():
+    """Takes over the inherited descriptor, so that no child of this process holds the pipe open."""
+    global _descriptor
+    number = os.environ.pop("KERNELTRACER_EVENTS_FD", None)
+    if number is not None:
+        _descriptor = int(number)
+        os.set_inheritable(_descriptor, False)
+
+
+def event(name, **fields):
+    if _descriptor is None:
+        return
+    line = json.dumps({"event": name, "time": time.time(), **fields}) + "\n"
+    try:
+        os.write(_descriptor, line.encode())
+    except OSError:
+        # KernelTracer is gone: the supervisor is about to end this process.
+        pass
+
+
+def phase(name):
+    """One of importing, configuring, building, warming, tracing, writing."""
+    event("phase", phase=name)
+
+
+def note(text):
+    event("note", text=text)

@@ -1,0 +1,226 @@
+"""Starts one target in a session of its own and sees to it that nothing of it is left.
+
+    python -I -S supervisor.py LOG_FILE MARK GRACE_SECONDS -- COMMAND [ARGUMENT ...]
+
+The other end of standard input is held by KernelTracer: end of file means that it is gone, however it
+went, and ends the whole session. A line `stop` on it asks for the same. The target is the leader of
+its own session and process group. This process is a subreaper, so that whatever the target leaves
+behind, in whatever session, becomes its child and is found. Events, one JSON line each, go to
+standard output, of which the target gets a copy (KERNELTRACER_EVENTS_FD) for its own.
+Only the standard library, no site-packages: it starts in some 20 ms.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+SAMPLE_SECONDS = 0.5
+
+
+def say(name, **fields):
+    line = json.dumps({"event": name, "time": time.time(), **fields}) + "\n"
+    try:
+        os.write(1, line.encode())
+    except OSError:
+        pass
+
+
+def processes():
+    """(pid, state, parent, session) of every process."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()
+                yield int(name), fields[0].decode(), int(fields[1]), int(fields[3])
+            except (OSError, IndexError):
+                pass
+
+
+def family(target):
+    """Living processes of the target: its session, its descendants, and all orphans left to us."""
+    rows = [row for row in processes() if row[1] not in "ZX"]
+    children = {}
+    for pid, _, parent, _ in rows:
+        children.setdefault(parent, []).append(pid)
+    found = {pid for pid, _, _, session in rows if session == target}
+    todo = [os.getpid(), *found]
+    while todo:
+        for child in children.get(todo.pop(), []):
+            if child not in found:
+                found.add(child)
+                todo.append(child)
+    found.discard(os.getpid())
+    return found
+
+
+def resident_bytes(pids):
+    page = os.sysconf("SC_PAGE_SIZE")
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/statm", "rb") as file:
+                total += int(file.read().split()[1]) * page
+        except (OSError, IndexError, ValueError):
+            pass
+    return total
+
+
+def available_bytes():
+    try:
+        with open("/proc/meminfo") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def out_of_memory_kills():
+    """How many processes the kernel has killed for memory in this cgroup and on this machine."""
+    counts = {}
+    files = {"/proc/vmstat": "oom_kill"}
+    try:
+        with open("/proc/self/cgroup") as file:
+            for line in file:
+                _, controllers, path = line.rstrip("\n").split(":", 2)
+                if controllers == "":
+                    files[f"/sys/fs/cgroup{path}/memory.events"] = "oom_kill"
+                elif "memory" in controllers.split(","):
+                    files[f"/sys/fs/cgroup/memory{path}/memory.oom_control"] = "oom_kill"
+    except OSError:
+        pass
+    for path, key in files.items():
+        try:
+            with open(path) as file:
+                for line in file:
+                    words = line.split()
+                    if len(words) == 2 and words[0] == key:
+                        counts[path] = int(words[1])
+        except (OSError, ValueError):
+            pass
+    return counts
+
+
+def kill(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except OSError:
+            pass
+
+
+def reap():
+    """Collects every dead child but nothing else; {pid: wait status}."""
+    ended = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended[pid] = status
+
+
+def start(log, command):
+    target = os.fork()
+    if target:
+        return target
+    try:
+        os.setsid()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        events = os.dup(1)
+        os.set_inheritable(events, True)
+        os.environ["KERNELTRACER_EVENTS_FD"] = str(events)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        os.execvp(command[0], command)
+    except OSError as error:
+        os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
+    os._exit(127)
+
+
+def main(arguments):
+    log_file, mark, grace = arguments[0], arguments[1], float(arguments[2])
+    command = arguments[arguments.index("--") + 1 :]
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    os.environ["KERNELTRACER_MARK"] = mark
+    kills_before = out_of_memory_kills()
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    target = start(log, command)
+    say("started", pid=target)
+
+    status = None
+    peak = 0
+    least_available = available_bytes()
+    stopping = None
+    poller = select.poll()
+    poller.register(0, select.POLLIN | select.POLLHUP)
+    wait = SAMPLE_SECONDS
+    try:
+        poller.register(os.pidfd_open(target), select.POLLIN)
+    except OSError:
+        # An old kernel or a sandbox: look for the end more often instead of being told.
+        wait = 0.05
+    while status is None:
+        ready = [descriptor for descriptor, _ in poller.poll(wait * 1000)]
+        if 0 in ready:
+            if not os.read(0, 4096):
+                poller.unregister(0)
+            if stopping is None:
+                stopping = time.monotonic()
+                kill(family(target), signal.SIGTERM)
+        if stopping is not None and time.monotonic() - stopping > grace:
+            kill(family(target), signal.SIGKILL)
+        peak = max(peak, resident_bytes(family(target)))
+        available = available_bytes()
+        if available is not None:
+            least_available = min(available, least_available or available)
+        status = reap().get(target)
+
+    stragglers = family(target)
+    if stragglers:
+        kill(stragglers, signal.SIGTERM)
+        patience = time.monotonic() + min(grace, 2)
+        while family(target) and time.monotonic() < patience:
+            time.sleep(0.05)
+            reap()
+        for _ in range(100):
+            left = family(target)
+            if not left:
+                break
+            kill(left, signal.SIGKILL)
+            time.sleep(0.05)
+            reap()
+    kills = out_of_memory_kills()
+    peak = max(peak, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+    say(
+        "ended",
+        code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+        signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+        stragglers=len(stragglers),
+        left=len(family(target)),
+        peak_rss_bytes=peak,
+        least_available_bytes=least_available,
+        out_of_memory_kills=sum(kills[path] - kills_before.get(path, kills[path]) for path in kills),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

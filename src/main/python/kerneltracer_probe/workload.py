@@ -1,0 +1,71 @@
+"""What runs under a tracer: real generation (a prefill and decode steps), or one forward pass."""
+
+from .report import JobError
+
+
+class Workload:
+    """One run is `new_tokens` generated tokens (one prefill, `new_tokens` - 1 decode steps), or one
+    forward pass of an encoder. `marker(name)` gives a context manager around every step; the names are
+    `kerneltracer.prefill batch=B tokens=T`, `kerneltracer.decode step=I batch=B` and
+    `kerneltracer.forward batch=B tokens=T`."""
+
+    def __init__(self, model, run, ids, mask, spec):
+        self.model, self.kind, self.ids, self.mask, self.spec = model, run, ids, mask, spec
+        self._marker = self._open = None
+        self._calls = 0
+        if run == "generate" and not hasattr(model, "generate"):
+            raise JobError("unsupported_model", f"{type(model).__name__} cannot generate.")
+
+    def run(self, marker=None):
+        import torch
+
+        batch, tokens = self.ids.shape
+        self._marker, self._calls = marker, 0
+        torch.manual_seed(self.spec["seed"])
+        try:
+            with torch.no_grad():
+                if self.kind == "forward":
+                    self._next(f"kerneltracer.forward batch={batch} tokens={tokens}")
+                    self.model(input_ids=self.ids, attention_mask=self.mask)
+                    return
+                hook = self.model.register_forward_pre_hook(self._before_forward)
+                try:
+                    self._next(f"kerneltracer.prefill batch={batch} tokens={tokens}")
+                    self.model.generate(self.ids, attention_mask=self.mask, **self._arguments())
+                finally:
+                    hook.remove()
+        finally:
+            self._next(None)
+
+    def _arguments(self):
+        spec = self.spec
+        arguments = {
+            "max_new_tokens": spec["new_tokens"],
+            # An id that no model samples: the stopping check runs as in production, the length is exact.
+            "eos_token_id": -1,
+            "pad_token_id": 0,
+            "do_sample": spec["temperature"] is not None or spec["top_p"] is not None,
+        }
+        config = self.model.config
+        if getattr(config, "is_encoder_decoder", False) and (
+            getattr(config, "decoder_start_token_id", None) is None and getattr(config, "bos_token_id", None) is None
+        ):
+            arguments["decoder_start_token_id"] = 0
+        if arguments["do_sample"]:
+            arguments["temperature"] = spec["temperature"] or 1.0
+            arguments["top_p"] = spec["top_p"] or 1.0
+        return arguments
+
+    def _before_forward(self, _module, _inputs):
+        # The first forward is the prefill's, opened before generate() began.
+        if self._calls > 0:
+            self._next(f"kerneltracer.decode step={self._calls} batch={self.ids.shape[0]}")
+        self._calls += 1
+
+    def _next(self, name):
+        if self._open is not None:
+            self._open.__exit__(None, None, None)
+            self._open = None
+        if name is not None and self._marker is not None:
+            self._open = self._marker(name)
+            self._open.__enter__()
