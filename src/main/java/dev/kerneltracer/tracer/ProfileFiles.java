@@ -42,6 +42,15 @@ public final class ProfileFiles {
     }
   }
 
+  /// What a trace holds, with no file written.
+  ///
+  /// @throws dev.kerneltracer.UserException where the trace cannot be read
+  public static Profile read(Path trace) {
+    Trace read = TraceReader.read(trace);
+    TraceLinks links = TraceLinks.of(read);
+    return profile(read, links, OperatorTable.of(read, links), List.of());
+  }
+
   /// Reads a trace and writes its result files into `directory`.
   ///
   /// @param prefix `torch`, or `vllm`
@@ -57,13 +66,18 @@ public final class ProfileFiles {
     KernelProfile kernels = new KernelProfile(read, links);
     kernels.writeJson(kernelProfile);
     kernels.writeCsv(kernelCounts);
+    return profile(read, links, operators, List.of(profile, kernelProfile, kernelCounts));
+  }
+
+  private static Profile profile(
+      Trace read, TraceLinks links, OperatorTable operators, List<Path> files) {
     return new Profile(
         read.trust(),
         Totals.of(read, links),
         operators,
         KernelTable.of(read),
         Phases.of(read, links),
-        List.of(profile, kernelProfile, kernelCounts));
+        files);
   }
 
   private static void writeProfile(Path file, OperatorTable operators, boolean oneObject) {

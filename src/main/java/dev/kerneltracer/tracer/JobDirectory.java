@@ -1,0 +1,109 @@
+package dev.kerneltracer.tracer;
+
+import dev.kerneltracer.AtomicFile;
+import dev.kerneltracer.ExitCode;
+import dev.kerneltracer.UserException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/// The directory that one job owns while it runs: a second run of the same job is told so instead
+/// of writing between the first one's lines.
+final class JobDirectory implements AutoCloseable {
+  static final String LOG = "job.log";
+  static final String SPECIFICATION = "job.json";
+  private static final String LOCK = ".lock";
+
+  private final Path path;
+  private final FileChannel channel;
+
+  private JobDirectory(Path path, FileChannel channel) {
+    this.path = path;
+    this.channel = channel;
+  }
+
+  /// Makes and takes the directory.
+  ///
+  /// @throws UserException where it cannot be written or another run has it
+  static JobDirectory take(Path path) {
+    try {
+      Files.createDirectories(path);
+      FileChannel channel =
+          FileChannel.open(path.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (tryLock(channel) == null) {
+        channel.close();
+        throw new UserException(
+            ExitCode.JOBS_FAILED,
+            "another run is at work in " + path,
+            "Wait for it to end, or choose another --output-dir.");
+      }
+      return new JobDirectory(path, channel);
+    } catch (IOException e) {
+      throw new UserException(
+          ExitCode.JOBS_FAILED,
+          "cannot write to " + path + ": " + AtomicFile.reason(e),
+          "Choose an --output-dir you may write to.",
+          e);
+    }
+  }
+
+  private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock();
+    } catch (OverlappingFileLockException e) {
+      return null;
+    }
+  }
+
+  /// Removes what an earlier run of the tracer left, status first, and nothing else.
+  void clear(Tracer tracer) throws IOException {
+    for (String name :
+        List.of(JobStatus.SUCCESS_FILE, JobStatus.FAILURE_FILE, LOG, SPECIFICATION)) {
+      Files.deleteIfExists(path.resolve(name));
+    }
+    for (String name : tracer.files()) {
+      deleteTree(path.resolve(name));
+    }
+    removePartial();
+  }
+
+  /// Removes the unfinished files of a process that was ended in the middle.
+  void removePartial() throws IOException {
+    try (Stream<Path> files = Files.walk(path)) {
+      for (Path file : files.toList()) {
+        if (Files.isRegularFile(file) && file.getFileName().toString().contains(".partial")) {
+          Files.deleteIfExists(file);
+        }
+      }
+    }
+  }
+
+  private static void deleteTree(Path root) throws IOException {
+    if (!Files.exists(root)) {
+      return;
+    }
+    try (Stream<Path> files = Files.walk(root)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      // The empty file stays: removing it could give two later runs a lock each, on two files.
+      channel.close();
+    } catch (IOException e) {
+      // The lock goes with the process at the latest.
+    }
+  }
+}

@@ -1,0 +1,22 @@
+package dev.kerneltracer.tracer;
+
+import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/// What came of a job.
+///
+/// @param skipped an earlier success of equal identity stands; nothing ran
+/// @param directory where its files are
+/// @param model what the probe said of the built model (`model_class, parameters, dtype, device,
+///   attention`); empty where it did not come so far
+/// @param profile what torch_profiler's trace holds; null for other tracers and failures
+/// @param dispatched what torch_dispatch counted; null for other tracers and failures
+public record JobResult(
+    JobStatus status,
+    boolean skipped,
+    Path directory,
+    Map<String, JsonNode> model,
+    ProfileFiles.@Nullable Profile profile,
+    @Nullable DispatchCounts dispatched) {}

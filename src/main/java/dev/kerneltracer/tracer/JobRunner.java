@@ -1,0 +1,231 @@
+package dev.kerneltracer.tracer;
+
+import dev.kerneltracer.AtomicFile;
+import dev.kerneltracer.ExitCode;
+import dev.kerneltracer.UserException;
+import dev.kerneltracer.model.ModelFiles;
+import dev.kerneltracer.model.ModelReference;
+import dev.kerneltracer.python.ProbeEvent;
+import dev.kerneltracer.python.ProcessEnd;
+import dev.kerneltracer.python.TargetProcess;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/// Runs one job in a process of its own and always leaves a status file that says how it ended.
+public final class JobRunner {
+  private final Path python;
+  private final Path probe;
+  private final Duration timeout;
+  private final Consumer<String> progress;
+
+  /// Makes a runner.
+  ///
+  /// @param python the interpreter that runs the model
+  /// @param probe the directory of the probe's files
+  /// @param timeout for the whole process of a job
+  /// @param progress takes a line on what the job is doing
+  public JobRunner(Path python, Path probe, Duration timeout, Consumer<String> progress) {
+    this.python = python;
+    this.probe = probe;
+    this.timeout = timeout;
+    this.progress = progress;
+  }
+
+  /// Runs the job, or skips it where `skip` allows and an equal one has succeeded.
+  ///
+  /// @throws UserException where the job's directory is not to be had, or the command line asks for
+  ///   something impossible; the failure file is written all the same
+  /// @throws InterruptedException after the process was ended and the job recorded as cancelled
+  public JobResult run(TraceJob job, boolean skip) throws InterruptedException {
+    Path directory = job.directory();
+    String identity = job.identity();
+    try (JobDirectory taken = JobDirectory.take(directory)) {
+      JobStatus earlier = JobStatus.readSuccess(directory);
+      if (skip && earlier != null && earlier.identity().equals(identity)) {
+        boolean profiled = job.tracer().equals(Tracer.TORCH_PROFILER);
+        return new JobResult(
+            earlier,
+            true,
+            directory,
+            Map.of(),
+            profiled ? ProfileFiles.read(TraceFiles.only(directory)) : null,
+            profiled ? null : DispatchCounts.read(directory));
+      }
+      taken.clear(job.tracer());
+      return new Run(job, identity, taken).run();
+    } catch (IOException e) {
+      throw new UserException(
+          ExitCode.JOBS_FAILED,
+          "cannot write to " + directory + ": " + AtomicFile.reason(e),
+          "Free some space, or choose an --output-dir you may write to.",
+          e);
+    }
+  }
+
+  /// One job on its way: what its events said so far.
+  private final class Run {
+    private final TraceJob job;
+    private final String identity;
+    private final JobDirectory taken;
+    private final Path directory;
+    private final long started = System.nanoTime();
+    private final Map<String, JsonNode> model = new LinkedHashMap<>();
+    private final Map<String, String> versions = new TreeMap<>();
+    private String phase = "starting";
+    private long peakRssBytes;
+    private long peakGpuBytes;
+    private @Nullable ProbeEvent error;
+    private ProfileFiles.@Nullable Profile profile;
+    private @Nullable DispatchCounts dispatched;
+
+    Run(TraceJob job, String identity, JobDirectory taken) {
+      this.job = job;
+      this.identity = identity;
+      this.taken = taken;
+      this.directory = job.directory();
+    }
+
+    JobResult run() throws InterruptedException, IOException {
+      String missing = missingWeights();
+      if (missing != null) {
+        return end(Outcome.INCOMPLETE_MODEL, missing);
+      }
+      Path specification = directory.resolve(JobDirectory.SPECIFICATION);
+      AtomicFile.writeString(specification, job.specification().toPrettyString() + "\n");
+      TargetProcess process =
+          TargetProcess.start(
+              python,
+              probe,
+              List.of("-m", "kerneltracer_probe", specification.toString()),
+              environment(),
+              directory.resolve(JobDirectory.LOG));
+      ProcessEnd processEnd;
+      try {
+        processEnd = process.await(timeout, this::hear);
+      } catch (InterruptedException e) {
+        end(Outcome.CANCELLED, "interrupted in phase " + phase);
+        throw e;
+      }
+      taken.removePartial();
+      peakRssBytes = Math.max(peakRssBytes, processEnd.peakRssBytes());
+      JobEnd ended = JobEnd.of(processEnd, error, phase, timeout);
+      if (ended.outcome() == Outcome.SUCCESS) {
+        ended = writeResults();
+      }
+      JobResult result = end(ended.outcome(), ended.reason());
+      if (ended.exitCode() != null) {
+        throw new UserException(ended.exitCode(), ended.reason(), ended.hint());
+      }
+      return result;
+    }
+
+    private @Nullable String missingWeights() {
+      Path files =
+          switch (job.model()) {
+            case ModelReference.Type _ -> null;
+            case ModelReference.Hub hub -> hub.directory();
+            case ModelReference.Directory local -> local.directory();
+          };
+      if (files == null || job.settings().weights() == TraceSettings.Weights.RANDOM) {
+        return null;
+      }
+      List<String> missing = ModelFiles.missingWeights(files);
+      if (missing.isEmpty()) {
+        return null;
+      }
+      return missing.size()
+          + " weight file(s) missing in "
+          + files
+          + ", the first: "
+          + missing.getFirst();
+    }
+
+    private Map<String, String> environment() {
+      String theirs = System.getenv("PYTHONPATH");
+      String path =
+          theirs == null || theirs.isEmpty()
+              ? probe.toString()
+              : probe + File.pathSeparator + theirs;
+      return Map.of(
+          "PYTHONPATH", path,
+          "PYTHONUNBUFFERED", "1",
+          "HF_HUB_OFFLINE", "1",
+          "TOKENIZERS_PARALLELISM", "false");
+    }
+
+    private void hear(ProbeEvent event) {
+      switch (event.name()) {
+        case "phase" -> {
+          phase = event.text("phase");
+          progress.accept(job.tracer().name() + ": " + phase);
+        }
+        case "note" -> progress.accept(job.tracer().name() + ": " + event.text("text"));
+        case "versions" ->
+            event
+                .fields()
+                .path("versions")
+                .forEachEntry((name, value) -> {
+                  if (value.isString()) {
+                    versions.put(name, value.asString());
+                  }
+                });
+        case "model" -> event.fields().forEachEntry(model::put);
+        case "measured" -> {
+          peakRssBytes = event.fields().path("peak_rss_bytes").asLong(0);
+          peakGpuBytes = event.fields().path("peak_gpu_bytes").asLong(0);
+        }
+        case "error" -> error = event;
+        default -> {
+          // Events for others: started, traced, estimate.
+        }
+      }
+    }
+
+    /// Makes the files that are derived from what the probe wrote.
+    private JobEnd writeResults() {
+      try {
+        if (job.tracer().equals(Tracer.TORCH_PROFILER)) {
+          progress.accept(job.tracer().name() + ": reading the trace");
+          profile = ProfileFiles.write(TraceFiles.only(directory), directory, "torch");
+        } else {
+          dispatched = DispatchCounts.read(directory);
+        }
+        return JobEnd.SUCCESS;
+      } catch (UserException e) {
+        return new JobEnd(Outcome.FAILED, String.valueOf(e.getMessage()), null, null);
+      }
+    }
+
+    private JobResult end(Outcome outcome, String reason) throws IOException {
+      JsonNode device = model.get("device");
+      JobStatus status =
+          new JobStatus(
+              job.tracer().name(),
+              job.tracer().framework(),
+              job.model().label(),
+              device == null ? job.settings().device() : device.asString(),
+              job.mode(),
+              Instant.now(),
+              job.tracer().version(),
+              identity,
+              outcome,
+              reason,
+              (System.nanoTime() - started) / 1e9,
+              peakRssBytes,
+              peakGpuBytes,
+              versions.isEmpty() ? job.versions() : versions);
+      status.write(directory);
+      return new JobResult(status, false, directory, model, profile, dispatched);
+    }
+  }
+}

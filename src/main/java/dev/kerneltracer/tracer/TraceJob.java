@@ -1,0 +1,133 @@
+package dev.kerneltracer.tracer;
+
+import dev.kerneltracer.model.ModelFiles;
+import dev.kerneltracer.model.ModelReference;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// One tracer over one model: what runs in one process and owns one directory.
+///
+/// @param mode `eval`
+/// @param outputDirectory the run directory; the job's own lies below it
+/// @param versions torch, transformers and vllm of the interpreter, as far as they are there
+public record TraceJob(
+    ModelReference model,
+    Tracer tracer,
+    String mode,
+    TraceSettings settings,
+    Path outputDirectory,
+    Map<String, String> versions) {
+  private static final JsonMapper JSON = new JsonMapper();
+
+  /// `OUTPUT_DIR/<org>/<model>/<mode>/<tracer>`.
+  public Path directory() {
+    return outputDirectory.resolve(relativeDirectory());
+  }
+
+  Path relativeDirectory() {
+    return model.resultPath().resolve(mode).resolve(tracer.name());
+  }
+
+  /// What the probe reads (`job.json`): everything that the run depends on.
+  ObjectNode specification() {
+    ObjectNode spec = JSON.createObjectNode();
+    spec.put("tracer", tracer.name());
+    spec.put("framework", tracer.framework());
+    spec.put("mode", mode);
+    ObjectNode reference = spec.putObject("model");
+    switch (model) {
+      case ModelReference.Type type -> reference.put("kind", "type").put("name", type.name());
+      case ModelReference.Hub hub ->
+          reference
+              .put("kind", "hub")
+              .put("name", hub.name())
+              .put("path", hub.directory().toString());
+      case ModelReference.Directory local ->
+          reference.put("kind", "path").put("path", local.directory().toString());
+    }
+    ArrayNode set = spec.putArray("set");
+    for (Map.Entry<String, JsonNode> entry : settings.set()) {
+      set.addArray().add(entry.getKey()).add(entry.getValue());
+    }
+    spec.put("tiny", settings.tiny());
+    spec.put("weights", settings.weights().text());
+    spec.put("dtype", settings.dtype());
+    spec.put("device", settings.device());
+    spec.put("batch", settings.batch());
+    spec.put("prompt_tokens", settings.promptTokens());
+    spec.put("new_tokens", settings.newTokens());
+    spec.put("prompt", settings.prompt());
+    spec.put("temperature", settings.temperature());
+    spec.put("top_p", settings.topP());
+    spec.put("attn_implementation", settings.attnImplementation());
+    spec.put("trust_remote_code", settings.trustRemoteCode());
+    spec.put("seed", settings.seed());
+    spec.put("warmup", settings.warmup());
+    TraceSettings.Recording recording = settings.recording();
+    ObjectNode tracerSettings = spec.putObject("tracer_settings");
+    if (tracer.equals(Tracer.TORCH_PROFILER)) {
+      tracerSettings.put("record_shapes", recording.recordShapes());
+      tracerSettings.put("with_stack", recording.withStack());
+      tracerSettings.put("profile_memory", recording.profileMemory());
+      tracerSettings.put("with_flops", recording.withFlops());
+    }
+    spec.put("trace_name", String.valueOf(model.resultPath().getFileName()));
+    spec.put("key_averages", recording.keyAverages());
+    return spec;
+  }
+
+  /// A hash of all that decides the result: the specification, the model's revision or files, the
+  /// tracer's version, and the frameworks' major.minor. Not of KernelTracer's own version.
+  public String identity() {
+    StringBuilder text = new StringBuilder();
+    ObjectNode spec = specification();
+    // Where the same files lie does not change what runs.
+    spec.withObject("model").remove("path");
+    text.append(spec).append('\n').append(tracer.version()).append('\n');
+    if (settings.device().equals("auto")) {
+      // What `auto` becomes: the same command with and without a GPU are two jobs.
+      boolean gpu = Files.exists(Path.of("/dev/nvidia0")) || Files.exists(Path.of("/dev/kfd"));
+      text.append(gpu ? System.getenv("CUDA_VISIBLE_DEVICES") : "cpu").append('\n');
+    }
+    switch (model) {
+      case ModelReference.Type _ -> {}
+      case ModelReference.Hub hub -> text.append(hub.directory().getFileName()).append('\n');
+      case ModelReference.Directory local -> {
+        text.append(ModelFiles.configuration(local.directory())).append('\n');
+        if (settings.weights() == TraceSettings.Weights.REAL) {
+          ModelFiles.weightFiles(local.directory()).forEach(line -> text.append(line).append('\n'));
+        }
+      }
+    }
+    for (String name : List.of("torch", "transformers", "vllm")) {
+      text.append(name)
+          .append(' ')
+          .append(majorMinor(versions.getOrDefault(name, "")))
+          .append('\n');
+    }
+    try {
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256")
+              .digest(text.toString().getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest, 0, 16);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static String majorMinor(String version) {
+    int first = version.indexOf('.');
+    int second = first < 0 ? -1 : version.indexOf('.', first + 1);
+    return second < 0 ? version : version.substring(0, second);
+  }
+}
