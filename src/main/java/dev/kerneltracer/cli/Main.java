@@ -2,13 +2,14 @@ package dev.kerneltracer.cli;
 
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
-import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /// The program. Everything a user can act on ends here as one or two lines and an exit code.
@@ -16,7 +17,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     name = "kerneltracer",
     description = "From a model's name to every operator and kernel it runs, and what each costs.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {EnvCommand.class, CompletionCommand.class},
+    subcommands = {TraceCommand.class, EnvCommand.class, CompletionCommand.class},
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     optionListHeading = "%nOptions:%n",
@@ -32,6 +33,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
 public final class Main {
   /// How long an interrupted run may take to stop its processes and write its status.
   private static final long STOP_SECONDS = 20;
+
+  @Option(
+      names = "--debug",
+      scope = ScopeType.INHERIT,
+      hidden = true,
+      description = "Print the stack trace of an error.")
+  private boolean debug;
 
   private Main() {}
 
@@ -49,16 +57,11 @@ public final class Main {
 
   /// Runs one command line and returns its exit code.
   static int run(String... args) {
-    boolean debug = List.of(args).contains("--debug");
+    Main main = new Main();
     try {
-      int exitCode = commandLine().execute(args);
-      if (System.out.checkError()) {
-        // The reader of a pipe went away (`| head`): nothing to tell, nobody to tell it to.
-        return exitCode;
-      }
-      return exitCode;
+      return main.commandLine().execute(args);
     } catch (UserException e) {
-      if (debug) {
+      if (main.debug) {
         e.printStackTrace();
       }
       System.err.println("kerneltracer: " + e.getMessage());
@@ -69,8 +72,8 @@ public final class Main {
     }
   }
 
-  private static CommandLine commandLine() {
-    CommandLine commandLine = new CommandLine(new Main());
+  private CommandLine commandLine() {
+    CommandLine commandLine = new CommandLine(this);
     commandLine.setExecutionStrategy(parsed -> {
       try {
         return new CommandLine.RunLast().execute(parsed);

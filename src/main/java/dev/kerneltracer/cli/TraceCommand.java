@@ -1,0 +1,214 @@
+package dev.kerneltracer.cli;
+
+import dev.kerneltracer.ExitCode;
+import dev.kerneltracer.UserException;
+import dev.kerneltracer.model.ModelFiles;
+import dev.kerneltracer.model.ModelReference;
+import dev.kerneltracer.python.CacheDirectory;
+import dev.kerneltracer.python.Framework;
+import dev.kerneltracer.python.Interpreter;
+import dev.kerneltracer.python.InterpreterSearch;
+import dev.kerneltracer.python.ProbeFiles;
+import dev.kerneltracer.tracer.JobResult;
+import dev.kerneltracer.tracer.JobRunner;
+import dev.kerneltracer.tracer.RunSummary;
+import dev.kerneltracer.tracer.TraceJob;
+import dev.kerneltracer.tracer.TraceSettings;
+import dev.kerneltracer.tracer.Tracer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `trace`: runs tracers over a model, each in a process of its own.
+@Command(
+    name = "trace",
+    description = "Run tracers over a model, each in a process of its own.",
+    mixinStandardHelpOptions = true,
+    abbreviateSynopsis = true,
+    sortOptions = true,
+    optionListHeading = "%nOptions:%n",
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  kerneltracer trace --model type:qwen3 --tiny",
+      "  kerneltracer trace --model type:llama --set num_hidden_layers=2 --batch 4",
+      "  kerneltracer trace --model org/name --device cuda --prompt \"Hello\" --new-tokens 32",
+      "  kerneltracer trace --model-path ./my-model --tracers torch_dispatch --format json"
+    })
+final class TraceCommand implements Callable<Integer> {
+  @SuppressWarnings("NullAway.Init")
+  @Spec
+  private CommandSpec spec;
+
+  @SuppressWarnings("NullAway.Init")
+  @ArgGroup(multiplicity = "1", order = 0)
+  private Model model;
+
+  private static final class Model {
+    @Option(
+        names = "--model",
+        paramLabel = "MODEL",
+        order = 1,
+        description = "org/name in the Hugging Face cache, or type:NAME for a model type.")
+    private @Nullable String name;
+
+    @Option(
+        names = "--model-path",
+        paramLabel = "DIR",
+        order = 2,
+        description = "A directory with a config.json.")
+    private @Nullable Path path;
+
+    ModelReference resolve() {
+      return path != null
+          ? ModelReference.directory(path)
+          : ModelReference.parse(String.valueOf(name), System.getenv());
+    }
+  }
+
+  @Option(
+      names = "--tracers",
+      paramLabel = "NAME",
+      split = ",",
+      order = 3,
+      description = "Which tracers to run: torch_profiler, torch_dispatch (default: all).")
+  private List<String> tracers = Tracer.ALL.stream().map(Tracer::name).toList();
+
+  @Option(
+      names = {"-o", "--output-dir"},
+      paramLabel = "DIR",
+      defaultValue = "outputs",
+      order = 4,
+      description = "Where results go (default: ${DEFAULT-VALUE}).")
+  private Path outputDirectory = Path.of("outputs");
+
+  @Option(
+      names = "--if-exists",
+      paramLabel = "skip|rerun",
+      defaultValue = "skip",
+      order = 5,
+      description =
+          "An earlier success with the same model, settings and versions: skip it or run again"
+              + " (default: ${DEFAULT-VALUE}).")
+  private IfExists ifExists = IfExists.SKIP;
+
+  @Option(
+      names = {"-f", "--force"},
+      order = 6,
+      description = "The same as --if-exists rerun.")
+  private boolean force;
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "SECONDS",
+      defaultValue = "900",
+      order = 7,
+      description = "For each tracer's process (default: ${DEFAULT-VALUE}).")
+  private long timeoutSeconds;
+
+  @Mixin private TraceOptions options = new TraceOptions();
+
+  @Option(
+      names = "--python",
+      paramLabel = "PYTHON",
+      order = 40,
+      description = "The Python that has torch (default: see kerneltracer env doctor).")
+  private @Nullable String python;
+
+  @Option(
+      names = "--top",
+      paramLabel = "N",
+      defaultValue = "15",
+      order = 41,
+      description = "Rows of each table (default: ${DEFAULT-VALUE}).")
+  private int top;
+
+  @Option(
+      names = "--format",
+      paramLabel = "table|json",
+      defaultValue = "table",
+      order = 42,
+      description = "How results are printed (default: ${DEFAULT-VALUE}).")
+  private OutputFormat format = OutputFormat.TABLE;
+
+  @Option(
+      names = {"-q", "--quiet"},
+      order = 43,
+      description = "No progress on standard error.")
+  private boolean quiet;
+
+  /// What to do with an earlier success.
+  enum IfExists {
+    SKIP,
+    RERUN;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  @Override
+  public Integer call() throws InterruptedException, IOException {
+    if (timeoutSeconds < 1) {
+      throw new UserException(ExitCode.USAGE, "--timeout must be at least 1 second", null);
+    }
+    List<Tracer> chosen = Tracer.named(tracers);
+    ModelReference reference = model.resolve();
+    boolean ofType = reference instanceof ModelReference.Type;
+    TraceSettings settings = options.settings(ofType);
+    switch (reference) {
+      case ModelReference.Type _ -> {}
+      case ModelReference.Hub hub -> ModelFiles.configuration(hub.directory());
+      case ModelReference.Directory local -> ModelFiles.configuration(local.directory());
+    }
+    long startedNs = System.nanoTime();
+    List<JobResult> results = new ArrayList<>();
+    try (ProgressLine progress = ProgressLine.start(reference.label(), quiet)) {
+      Interpreter interpreter =
+          new InterpreterSearch(System.getenv(), python)
+              .find(Framework.TRANSFORMERS, progress::show);
+      String untested = Framework.TRANSFORMERS.untested(interpreter);
+      if (untested != null) {
+        progress.say("kerneltracer: " + untested);
+      }
+      Path probe = ProbeFiles.unpack(CacheDirectory.of(System.getenv()).path());
+      JobRunner runner =
+          new JobRunner(
+              interpreter.executable(), probe, Duration.ofSeconds(timeoutSeconds), progress::show);
+      boolean skip = !force && ifExists == IfExists.SKIP;
+      for (Tracer tracer : chosen) {
+        TraceJob job =
+            new TraceJob(
+                reference, tracer, "eval", settings, outputDirectory, interpreter.packages());
+        results.add(runner.run(job, skip));
+      }
+    } catch (InterruptedException e) {
+      System.err.println("kerneltracer: interrupted; nothing is left running.");
+      return ExitCode.INTERRUPTED.code();
+    } finally {
+      if (!results.isEmpty()) {
+        RunSummary.record(
+            outputDirectory, spec.commandLine().getParseResult().originalArgs(), results);
+      }
+    }
+    double seconds = (System.nanoTime() - startedNs) / 1e9;
+    TraceReport report = new TraceReport(reference, settings, results, seconds, top);
+    switch (format) {
+      case TABLE -> System.out.print(report.text(Terminal.stdout()));
+      case JSON -> System.out.println(report.json());
+    }
+    boolean failed = results.stream().anyMatch(result -> !result.status().succeeded());
+    return failed ? ExitCode.JOBS_FAILED.code() : ExitCode.OK.code();
+  }
+}

@@ -1,0 +1,449 @@
+package dev.kerneltracer.cli;
+
+import dev.kerneltracer.analysis.KernelTable;
+import dev.kerneltracer.analysis.OperatorTable;
+import dev.kerneltracer.analysis.Phases;
+import dev.kerneltracer.model.ModelReference;
+import dev.kerneltracer.report.Amount;
+import dev.kerneltracer.report.TerminalTable;
+import dev.kerneltracer.report.TerminalTable.Column;
+import dev.kerneltracer.trace.Trust;
+import dev.kerneltracer.tracer.DispatchCounts;
+import dev.kerneltracer.tracer.JobResult;
+import dev.kerneltracer.tracer.JobStatus;
+import dev.kerneltracer.tracer.ProfileFiles;
+import dev.kerneltracer.tracer.TraceFiles;
+import dev.kerneltracer.tracer.TraceSettings;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// What `trace` prints at its end: the heaviest operators and kernels, the steps, how every tracer
+/// ended and where its files are.
+final class TraceReport {
+  private static final JsonMapper JSON = new JsonMapper();
+
+  private final ModelReference model;
+  private final TraceSettings settings;
+  private final List<JobResult> results;
+  private final double seconds;
+  private final int top;
+  private final ProfileFiles.@Nullable Profile profile;
+  private final @Nullable DispatchCounts dispatched;
+
+  /// @param seconds what the whole command took
+  /// @param top rows of each table
+  TraceReport(
+      ModelReference model,
+      TraceSettings settings,
+      List<JobResult> results,
+      double seconds,
+      int top) {
+    this.model = model;
+    this.settings = settings;
+    this.results = results;
+    this.seconds = seconds;
+    this.top = top;
+    ProfileFiles.Profile foundProfile = null;
+    DispatchCounts foundCounts = null;
+    for (JobResult result : results) {
+      foundProfile = result.profile() != null ? result.profile() : foundProfile;
+      foundCounts = result.dispatched() != null ? result.dispatched() : foundCounts;
+    }
+    this.profile = foundProfile;
+    this.dispatched = foundCounts;
+  }
+
+  String text(Terminal terminal) {
+    int width = Math.min(terminal.width(), 140);
+    boolean colour = terminal.hasColour();
+    StringBuilder out = new StringBuilder();
+    out.append(wrapped(headline(), width)).append("\n");
+    if (profile != null) {
+      operators(out, profile, width, colour);
+      kernels(out, profile, width, colour);
+      steps(out, profile, width, colour);
+      trust(out, profile, width);
+    }
+    if (dispatched != null) {
+      dispatch(out, dispatched, width, colour);
+    }
+    jobs(out, width, colour);
+    out.append(String.format(Locale.ROOT, "%nTook %.1f s.", seconds));
+    next(out, width);
+    return out.toString();
+  }
+
+  private String headline() {
+    List<String> parts = new ArrayList<>();
+    parts.add(model.label());
+    for (JobResult result : results) {
+      Map<String, JsonNode> built = result.model();
+      if (!built.isEmpty()) {
+        parts.add(text(built, "model_class"));
+        parts.add(Amount.parameters(number(built, "parameters")) + " parameters");
+        parts.add(text(built, "dtype"));
+        break;
+      }
+    }
+    parts.add("on " + results.getFirst().status().device());
+    parts.add("batch " + settings.batch());
+    parts.add(
+        settings.prompt() == null ? settings.promptTokens() + " prompt tokens" : "a text prompt");
+    parts.add(settings.newTokens() + " new tokens");
+    return String.join(", ", parts) + ".";
+  }
+
+  private void operators(
+      StringBuilder out, ProfileFiles.Profile profile, int width, boolean colour) {
+    OperatorTable byOperator = profile.operators().byOperator();
+    long calls = profile.totals().operatorCalls();
+    long self = 0;
+    for (OperatorTable.Row row : byOperator.rows()) {
+      self += row.cpuSelfNs();
+    }
+    boolean gpu = profile.totals().kernels() > 0;
+    heading(
+        out,
+        "Operators",
+        Amount.count(byOperator.rows().size())
+            + " in "
+            + Amount.count(calls)
+            + " calls, "
+            + Amount.time(self)
+            + " of CPU time",
+        colour);
+    List<Column> columns =
+        new ArrayList<>(
+            List.of(
+                Column.text("operator"),
+                Column.number("calls"),
+                Column.number("CPU self"),
+                Column.number("share"),
+                Column.number("CPU total")));
+    if (gpu) {
+      columns.add(Column.number("GPU time"));
+      columns.add(Column.number("kernels"));
+    }
+    TerminalTable table = new TerminalTable(columns.toArray(Column[]::new));
+    for (OperatorTable.Row row : first(byOperator.rows())) {
+      List<String> cells =
+          new ArrayList<>(
+              List.of(
+                  row.operator(),
+                  Amount.count(row.calls()),
+                  Amount.time(row.cpuSelfNs()),
+                  Amount.share(self == 0 ? 0 : (double) row.cpuSelfNs() / self),
+                  Amount.time(row.cpuTotalNs())));
+      if (gpu) {
+        cells.add(row.deviceSelfNs() == 0 ? "" : Amount.time(row.deviceSelfNs()));
+        cells.add(row.kernels() == 0 ? "" : Amount.count(row.kernels()));
+      }
+      table.row(cells.toArray(String[]::new));
+    }
+    out.append(table.render(width));
+    more(out, byOperator.rows().size());
+  }
+
+  private void kernels(StringBuilder out, ProfileFiles.Profile profile, int width, boolean colour) {
+    KernelTable kernels = profile.kernels();
+    if (kernels.rows().isEmpty()) {
+      return;
+    }
+    heading(
+        out,
+        "Kernels",
+        Amount.count(kernels.rows().size())
+            + " in "
+            + Amount.count(profile.totals().kernels())
+            + " calls, "
+            + Amount.time(kernels.totalNs())
+            + " of GPU time",
+        colour);
+    TerminalTable table =
+        new TerminalTable(
+            Column.text("kernel"),
+            Column.number("calls"),
+            Column.number("GPU time"),
+            Column.number("share"));
+    for (KernelTable.Row row : first(kernels.rows())) {
+      table.row(
+          row.kernel(),
+          Amount.count(row.calls()),
+          Amount.time(row.totalNs()),
+          Amount.share(row.share()));
+    }
+    out.append(table.render(width));
+    more(out, kernels.rows().size());
+  }
+
+  private static void steps(
+      StringBuilder out, ProfileFiles.Profile profile, int width, boolean colour) {
+    Map<Phases.Phase, List<Phases.Mark>> byPhase = new EnumMap<>(Phases.Phase.class);
+    for (Phases.Mark mark : profile.phases().marks()) {
+      byPhase.computeIfAbsent(mark.phase(), _ -> new ArrayList<>()).add(mark);
+    }
+    if (byPhase.isEmpty()) {
+      return;
+    }
+    heading(out, "Steps", "medians of a step", colour);
+    boolean gpu = profile.totals().kernels() > 0;
+    List<Column> columns =
+        new ArrayList<>(
+            List.of(
+                Column.fixed("phase"),
+                Column.number("steps"),
+                Column.number("time"),
+                Column.number("operators")));
+    if (gpu) {
+      columns.addAll(
+          List.of(
+              Column.number("kernels"), Column.number("kernel time"), Column.number("GPU busy")));
+    }
+    TerminalTable table = new TerminalTable(columns.toArray(Column[]::new));
+    byPhase.forEach((phase, marks) -> {
+      List<String> cells =
+          new ArrayList<>(
+              List.of(
+                  phase.name().toLowerCase(Locale.ROOT),
+                  Amount.count(marks.size()),
+                  Amount.time(median(marks, Phases.Mark::spanNs)),
+                  Amount.count(median(marks, Phases.Mark::operatorCalls))));
+      if (gpu) {
+        cells.add(Amount.count(median(marks, Phases.Mark::kernels)));
+        cells.add(Amount.time(median(marks, Phases.Mark::kernelTimeNs)));
+        cells.add(Amount.time(median(marks, Phases.Mark::busyNs)));
+      }
+      table.row(cells.toArray(String[]::new));
+    });
+    out.append(table.render(width));
+  }
+
+  private static void trust(StringBuilder out, ProfileFiles.Profile profile, int width) {
+    Trust trust = profile.trust();
+    if (!trust.complete()) {
+      String damage =
+          "Warning: the trace is damaged in "
+              + Amount.count(trust.damageCount())
+              + " place(s), "
+              + Amount.bytes(trust.bytesSkipped())
+              + " could not be read; the numbers are of the rest.";
+      out.append('\n').append(wrapped(damage, width)).append('\n');
+    }
+    if (trust.unusableTimes() + trust.negativeDurations() > 0) {
+      String clocks =
+          "Warning: "
+              + Amount.count(trust.unusableTimes() + trust.negativeDurations())
+              + " events have impossible times.";
+      out.append('\n').append(wrapped(clocks, width)).append('\n');
+    }
+  }
+
+  private void dispatch(StringBuilder out, DispatchCounts counts, int width, boolean colour) {
+    if (profile != null) {
+      out.append('\n');
+      out.append(
+              wrapped(
+                  "Dispatched to a backend: "
+                      + Amount.count(counts.rows().size())
+                      + " ATen operators in "
+                      + Amount.count(counts.calls())
+                      + " calls (torch_dispatch.json).",
+                  width))
+          .append('\n');
+      return;
+    }
+    heading(
+        out,
+        "ATen operators",
+        Amount.count(counts.rows().size()) + " in " + Amount.count(counts.calls()) + " calls",
+        colour);
+    TerminalTable table =
+        new TerminalTable(
+            Column.text("operator"), Column.number("calls"), Column.number("distinct inputs"));
+    for (DispatchCounts.Row row : first(counts.rows())) {
+      table.row(row.operator(), Amount.count(row.calls()), Amount.count(row.distinctInputs()));
+    }
+    out.append(table.render(width));
+    more(out, counts.rows().size());
+  }
+
+  private void jobs(StringBuilder out, int width, boolean colour) {
+    heading(out, "Tracers", "", colour);
+    TerminalTable table =
+        new TerminalTable(
+            Column.fixed("tracer"),
+            Column.fixed("outcome"),
+            Column.number("time"),
+            Column.number("memory"),
+            Column.text("files"));
+    for (JobResult result : results) {
+      JobStatus status = result.status();
+      table.row(
+          status.tracer(),
+          result.skipped() ? "skipped, done before" : status.outcome().text(),
+          String.format(Locale.ROOT, "%.1f s", status.durationS()),
+          status.peakRssBytes() == 0 ? "" : Amount.bytes(status.peakRssBytes()),
+          result.directory().toString());
+    }
+    out.append(table.render(width));
+    for (JobResult result : results) {
+      if (!result.status().succeeded()) {
+        out.append('\n');
+        out.append(
+                wrapped(
+                    result.status().tracer()
+                        + " ended as "
+                        + result.status().outcome().text()
+                        + ": "
+                        + result.status().reason(),
+                    width))
+            .append('\n');
+        out.append("log: ").append(result.directory().resolve("job.log")).append('\n');
+      }
+    }
+  }
+
+  private void next(StringBuilder out, int width) {
+    if (results.stream().allMatch(JobResult::skipped)) {
+      out.append(" Nothing was run; --force runs again.");
+    }
+    out.append('\n');
+    List<String> ideas = new ArrayList<>();
+    for (JobResult result : results) {
+      if (result.profile() != null) {
+        Path trace = TraceFiles.only(result.directory());
+        ideas.add("look at it in time: drop " + trace + " on https://ui.perfetto.dev");
+      }
+    }
+    if (profile != null && settings.tiny()) {
+      ideas.add("the real size: the same without --tiny (its memory is estimated first)");
+    }
+    if (profile != null && !settings.recording().withStack()) {
+      ideas.add("which Python line and module called it: add --with-stack");
+    }
+    if (!ideas.isEmpty()) {
+      out.append("Next:\n");
+      for (String idea : ideas) {
+        out.append("  ").append(wrapped(idea, width - 2)).append('\n');
+      }
+    }
+  }
+
+  /// The same for machines.
+  String json() {
+    ObjectNode root = JSON.createObjectNode();
+    root.put("model", model.label());
+    root.put("duration_s", Math.round(seconds * 1000) / 1000.0);
+    ArrayNode jobs = root.putArray("jobs");
+    for (JobResult result : results) {
+      ObjectNode job = result.status().toJson();
+      job.put("skipped", result.skipped());
+      job.put("directory", result.directory().toString());
+      jobs.add(job);
+    }
+    if (profile != null) {
+      root.put("kernel_time_ns", profile.kernels().totalNs());
+      ArrayNode operators = root.putArray("operators");
+      for (OperatorTable.Row row : first(profile.operators().byOperator().rows())) {
+        operators
+            .addObject()
+            .put("operator", row.operator())
+            .put("calls", row.calls())
+            .put("cpu_total_ns", row.cpuTotalNs())
+            .put("cpu_self_ns", row.cpuSelfNs())
+            .put("device_ns", row.deviceSelfNs())
+            .put("kernels", row.kernels());
+      }
+      ArrayNode kernels = root.putArray("kernels");
+      for (KernelTable.Row row : first(profile.kernels().rows())) {
+        kernels
+            .addObject()
+            .put("kernel", row.kernel())
+            .put("calls", row.calls())
+            .put("total_ns", row.totalNs())
+            .put("share", row.share());
+      }
+      ArrayNode steps = root.putArray("steps");
+      for (Phases.Mark mark : profile.phases().marks()) {
+        steps
+            .addObject()
+            .put("phase", mark.phase().name().toLowerCase(Locale.ROOT))
+            .put("span_ns", mark.spanNs())
+            .put("operator_calls", mark.operatorCalls())
+            .put("kernels", mark.kernels())
+            .put("kernel_time_ns", mark.kernelTimeNs())
+            .put("busy_ns", mark.busyNs());
+      }
+    }
+    if (dispatched != null) {
+      ArrayNode rows = root.putArray("dispatched");
+      for (DispatchCounts.Row row : first(dispatched.rows())) {
+        rows.addObject().put("operator", row.operator()).put("calls", row.calls());
+      }
+    }
+    return root.toPrettyString();
+  }
+
+  private <T> List<T> first(List<T> rows) {
+    return rows.subList(0, Math.min(top, rows.size()));
+  }
+
+  private void more(StringBuilder out, int rows) {
+    if (rows > top) {
+      out.append("… and ").append(rows - top).append(" more (--top)\n");
+    }
+  }
+
+  private static void heading(StringBuilder out, String title, String rest, boolean colour) {
+    out.append('\n')
+        .append(colour ? "\u001b[1m" : "")
+        .append(title)
+        .append(colour ? "\u001b[0m" : "")
+        .append(rest.isEmpty() ? "" : ": " + rest)
+        .append('\n');
+  }
+
+  private static long median(
+      List<Phases.Mark> marks, java.util.function.ToLongFunction<Phases.Mark> value) {
+    long[] values = marks.stream().mapToLong(value).sorted().toArray();
+    return values[values.length / 2];
+  }
+
+  private static String text(Map<String, JsonNode> built, String name) {
+    JsonNode value = built.get(name);
+    return value == null ? "" : value.asString("");
+  }
+
+  private static long number(Map<String, JsonNode> built, String name) {
+    JsonNode value = built.get(name);
+    return value == null ? 0 : value.asLong(0);
+  }
+
+  /// Breaks at spaces; a word that is longer than a line (a path) stays whole.
+  private static String wrapped(String text, int width) {
+    StringBuilder out = new StringBuilder();
+    int column = 0;
+    for (String word : text.split(" ", -1)) {
+      int length = word.codePointCount(0, word.length());
+      if (column > 0 && column + 1 + length > width) {
+        out.append("\n    ");
+        column = 4;
+      } else if (!out.isEmpty()) {
+        out.append(' ');
+        column++;
+      }
+      out.append(word);
+      column += length;
+    }
+    return out.toString();
+  }
+}
