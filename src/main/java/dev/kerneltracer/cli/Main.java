@@ -27,8 +27,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  kerneltracer trace --model type:qwen3 --tiny",
       "  kerneltracer env doctor",
       "",
-      "Exit codes: 0 all good, 1 some jobs failed, 2 usage, 3 environment (no Python, no torch,",
-      "no GPU), 4 input unreadable, 130 interrupted."
+      "Exit codes: 0 all good, 1 some jobs failed, 2 usage, 3 environment (no Python,",
+      "no torch, no GPU), 4 input unreadable, 130 interrupted."
     })
 public final class Main {
   /// How long an interrupted run may take to stop its processes and write its status.
@@ -89,6 +89,7 @@ public final class Main {
     commandLine.setParameterExceptionHandler(Main::explain);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setAbbreviatedOptionsAllowed(false);
+    commandLine.setUsageHelpWidth(Math.clamp(Terminal.stdout().width(), 80, 100));
     return commandLine;
   }
 

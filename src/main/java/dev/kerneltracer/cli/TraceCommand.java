@@ -36,7 +36,7 @@ import picocli.CommandLine.Spec;
     description = "Run tracers over a model, each in a process of its own.",
     mixinStandardHelpOptions = true,
     abbreviateSynopsis = true,
-    sortOptions = true,
+    sortOptions = false,
     optionListHeading = "%nOptions:%n",
     footerHeading = "%nExamples:%n",
     footer = {

@@ -136,12 +136,12 @@ final class TraceOptions {
   private int warmup;
 
   @Option(
-      names = "--no-record-shapes",
+      names = "--record-shapes",
       negatable = true,
       defaultValue = "true",
       fallbackValue = "true",
       order = 30,
-      description = "torch_profiler: leave out the shapes of operators' inputs.")
+      description = "torch_profiler: the shapes of operators' inputs (default: on).")
   private boolean recordShapes = true;
 
   @Option(
