@@ -136,7 +136,7 @@ record Diagnosis(
   /// For a person, no line wider than `width` where that can be.
   String text(int width) {
     StringBuilder out = new StringBuilder();
-    out.append(EnvListCommand.table(found).render(width)).append('\n');
+    out.append(EnvListCommand.text(found, width)).append('\n');
     int labels = facts().keySet().stream().mapToInt(String::length).max().orElse(0);
     facts().forEach((label, fact) -> fact(out, label, fact, labels + 2, width));
     for (Finding finding : advice) {

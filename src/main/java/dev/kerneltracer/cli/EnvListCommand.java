@@ -41,7 +41,7 @@ final class EnvListCommand implements Runnable {
     switch (format) {
       case TABLE -> {
         if (!found.candidates().isEmpty()) {
-          System.out.print(table(found).render(Terminal.stdout().width()));
+          System.out.print(text(found, Terminal.stdout().width()));
         }
         if (found.chosen() == null) {
           System.out.println("None of them can run a trace. Next: kerneltracer env doctor");
@@ -55,7 +55,33 @@ final class EnvListCommand implements Runnable {
     }
   }
 
-  static TerminalTable table(InterpreterSearch.Found found) {
+  /// A table where the window is wide enough for whole paths, else a block for each.
+  static String text(InterpreterSearch.Found found, int width) {
+    String table = table(found).render(Integer.MAX_VALUE);
+    if (table.lines().allMatch(l -> l.length() <= width)) {
+      return table;
+    }
+    StringBuilder out = new StringBuilder();
+    for (Candidate candidate : found.candidates()) {
+      Interpreter interpreter = candidate.interpreter();
+      out.append(isChosen(candidate, found) ? "* " : "  ")
+          .append(candidate.executable())
+          .append("\n    ")
+          .append(candidate.origin().label());
+      if (interpreter != null) {
+        out.append(", Python ").append(interpreter.version());
+        for (String name : List.of("torch", "transformers")) {
+          if (interpreter.versionOf(name) != null) {
+            out.append(", ").append(name).append(' ').append(interpreter.versionOf(name));
+          }
+        }
+      }
+      out.append("\n    ").append(remark(candidate, found)).append('\n');
+    }
+    return out.toString();
+  }
+
+  private static TerminalTable table(InterpreterSearch.Found found) {
     TerminalTable table =
         new TerminalTable(
             TerminalTable.Column.fixed(" "),

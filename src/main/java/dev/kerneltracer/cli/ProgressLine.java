@@ -31,7 +31,7 @@ public final class ProgressLine implements AutoCloseable {
   private String text = "";
   private String printed = "";
   private long printedNs;
-  private boolean drawn;
+  private String drawn = "";
   private boolean closed;
 
   ProgressLine(
@@ -106,9 +106,12 @@ public final class ProgressLine implements AutoCloseable {
         String elapsed = " " + clock(nowNs - startNs);
         // The last column stays free, or the terminal may wrap.
         int room = Math.max(0, width.getAsInt() - 1 - elapsed.length());
-        out.print("\r" + cut(line(), room) + elapsed + "\u001b[K");
-        out.flush();
-        drawn = true;
+        String now = "\r" + cut(line(), room) + elapsed + "\u001b[K";
+        if (!now.equals(drawn)) {
+          out.print(now);
+          out.flush();
+          drawn = now;
+        }
       }
       case LOG -> {
         boolean first = printed.isEmpty();
@@ -136,10 +139,10 @@ public final class ProgressLine implements AutoCloseable {
   }
 
   private void clear() {
-    if (drawn) {
+    if (!drawn.isEmpty()) {
       out.print("\r\u001b[K");
       out.flush();
-      drawn = false;
+      drawn = "";
     }
   }
 

@@ -4,7 +4,6 @@ import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import java.io.BufferedWriter;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -47,6 +46,7 @@ final class Installation {
           "UV_PREFIX");
 
   private static final int TAIL_LINES = 50;
+  private static final String FULL = "No space left on device";
 
   private final PackageLock lock;
   private final Interpreter base;
@@ -125,17 +125,21 @@ final class Installation {
             "--compile-bytecode",
             "-r",
             requirements.toString());
-    return run(create, temporary, out) && run(install, temporary, out);
+    return run(create, temporary, out) && install(install, temporary, out);
   }
 
   private boolean withPip(Path directory, Path requirements, Path temporary, BufferedWriter out)
       throws IOException, InterruptedException {
     progress.accept("with pip and Python " + base.version());
-    List<String> create = List.of(base.executable().toString(), "-m", "venv", directory.toString());
+    String python = directory.resolve("bin/python").toString();
+    List<String> create =
+        List.of(base.executable().toString(), "-m", "venv", "--without-pip", directory.toString());
+    // Not left to venv, which keeps the words of an error to itself.
+    List<String> addPip = List.of(python, "-I", "-m", "ensurepip", "--upgrade", "--default-pip");
     // Every package is in the lock, so there is nothing to resolve.
     List<String> install =
         List.of(
-            directory.resolve("bin/python").toString(),
+            python,
             "-m",
             "pip",
             "install",
@@ -147,12 +151,34 @@ final class Installation {
             "off",
             "-r",
             requirements.toString());
-    return run(create, temporary, out) && run(install, temporary, out);
+    return run(create, temporary, out)
+        && run(addPip, temporary, out)
+        && install(install, temporary, out);
   }
 
   private boolean run(List<String> command, Path directory, BufferedWriter out)
       throws IOException, InterruptedException {
+    return run(command, directory, out, _ -> {});
+  }
+
+  private boolean install(List<String> command, Path directory, BufferedWriter out)
+      throws IOException, InterruptedException {
     InstallProgress steps = new InstallProgress(lock.requirements().size());
+    return run(
+        command,
+        directory,
+        out,
+        line -> {
+          String text = steps.line(line);
+          if (text != null) {
+            progress.accept(text);
+          }
+        });
+  }
+
+  private boolean run(
+      List<String> command, Path directory, BufferedWriter out, Consumer<String> lines)
+      throws IOException, InterruptedException {
     keep("$ " + String.join(" ", command), out);
     int exitCode =
         SupervisedCommand.run(
@@ -161,10 +187,7 @@ final class Installation {
             environment,
             directory,
             line -> {
-              String text = steps.line(line);
-              if (text != null) {
-                progress.accept(text);
-              }
+              lines.accept(line);
               keep(line, out);
             });
     if (exitCode != 0) {
@@ -183,13 +206,12 @@ final class Installation {
       out.newLine();
       out.flush();
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      // A full disk: what counts is in the tail, and the installer must not block on its pipe.
     }
   }
 
   private boolean isDiskFull() {
-    return tail.stream()
-        .anyMatch(l -> l.contains("No space left on device") || l.contains("Disk quota exceeded"));
+    return tail.stream().anyMatch(l -> l.contains(FULL) || l.contains("Disk quota exceeded"));
   }
 
   private UserException failure() {
@@ -201,6 +223,9 @@ final class Installation {
 
   /// What pip or uv called the error; of several the last, which names the package.
   private String reason() {
+    if (isDiskFull()) {
+      return "no space left on device";
+    }
     List<String> lines = new ArrayList<>(tail);
     String found = "";
     for (String line : lines) {

@@ -3,7 +3,6 @@ package dev.kerneltracer.python;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -59,8 +58,8 @@ final class SupervisedCommand {
       for (String line = in.readLine(); line != null; line = in.readLine()) {
         lines.accept(line);
       }
-    } catch (IOException | UncheckedIOException e) {
-      // The pipe ended with the process, or the log's disk is full: the exit code tells.
+    } catch (IOException e) {
+      // The pipe ended with the process: the exit code tells.
     }
   }
 

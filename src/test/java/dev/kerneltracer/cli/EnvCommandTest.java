@@ -19,6 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// The program in a process of its own, with an environment that holds what each test puts there.
 class EnvCommandTest {
   @TempDir Path directory;
+  private String columns = "";
 
   private record Ended(int exitCode, String output, String errors) {}
 
@@ -72,6 +73,18 @@ class EnvCommandTest {
     assertThat(ended.output().lines())
         .anyMatch(
             l -> l.startsWith("*") && l.contains("bin/python3") && l.endsWith("will be used"));
+  }
+
+  @Test
+  void inANarrowWindowPathsStayWhole() throws IOException, InterruptedException {
+    Path file = python("python3", "2.13.0");
+    columns = "60";
+
+    Ended ended = run("env", "list");
+
+    assertThat(ended.output())
+        .contains(
+            "* " + file + "\n", "    PATH, Python 3.12.1, torch 2.13.0, transformers 5.19.0\n");
   }
 
   @Test
@@ -146,6 +159,7 @@ class EnvCommandTest {
     builder.environment().put("PATH", directory.resolve("bin").toString());
     builder.environment().put("HOME", directory.toString());
     builder.environment().put("KERNELTRACER_CACHE", directory.resolve("cache").toString());
+    builder.environment().put("COLUMNS", columns);
     builder.redirectError(errors.toFile());
     return builder.start();
   }
