@@ -19,7 +19,8 @@ import java.util.Map;
 /// Where this differs from torch.profiler: input shapes keep the shapes within lists of tensors; an
 /// asynchronous operator (begun and ended on two threads) cannot be told in a trace and counts like
 /// any other; Kineto's own overhead rows (`Activity Buffer Request`) take no time off the operator
-/// that they interrupt, as the trace does not say which it was.
+/// that they interrupt, as the trace does not say which it was, and take no kernel of it a second
+/// time.
 public record OperatorTable(List<Row> rows) {
   private static final int STACK_FRAMES = 5;
 

@@ -9,14 +9,25 @@ import java.util.zip.ZipException;
 /// Inflates a gzip file of one or more members. Where the data cannot be inflated further the text
 /// ends there, and the log says so: what came before is good.
 final class GzipMembers extends InputStream {
-  private final InputStream in;
+  private final Member in;
   private final DamageLog damage;
   private long inflated;
   private boolean ended;
 
   GzipMembers(InputStream compressed, int bufferSize, DamageLog damage) throws IOException {
-    this.in = new GZIPInputStream(compressed, bufferSize);
+    this.in = new Member(compressed, bufferSize);
     this.damage = damage;
+  }
+
+  private static final class Member extends GZIPInputStream {
+    Member(InputStream compressed, int bufferSize) throws IOException {
+      super(compressed, bufferSize);
+    }
+
+    /// How many bytes of the current member are inflated.
+    long inflated() {
+      return inf.getBytesWritten();
+    }
   }
 
   @Override
@@ -30,6 +41,7 @@ final class GzipMembers extends InputStream {
   public int read(byte[] target, int from, int length) throws IOException {
     int filled = 0;
     while (filled < length && !ended) {
+      long before = in.inflated();
       try {
         int read = in.read(target, from + filled, length - filled);
         if (read < 0) {
@@ -40,6 +52,8 @@ final class GzipMembers extends InputStream {
       } catch (EOFException e) {
         fault(Damage.Kind.CUT, filled);
       } catch (ZipException e) {
+        // What was inflated up to the fault lies in the target though no count was returned.
+        filled += Math.clamp(in.inflated() - before, 0, length - filled);
         fault(Damage.Kind.BAD_GZIP, filled);
       }
     }
