@@ -1,5 +1,6 @@
 package dev.kerneltracer.trace;
 
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// @param values key to JSON text, in file order
 public record TraceMetadata(Map<String, String> values) {
   public TraceMetadata {
-    values = Map.copyOf(values);
+    values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
   }
 
   /// A device that the profiled process saw.

@@ -198,7 +198,7 @@ final class TraceScanner {
       if (brace < 0) {
         if (!window.move(json.limit)) {
           damage.skip(window.offset(json.limit) - skippedFrom);
-          damage.add(window.offset(json.limit), Damage.Kind.CUT);
+          damage.addCut(window.offset(json.limit));
           return false;
         }
         candidate = json.position;
@@ -247,7 +247,7 @@ final class TraceScanner {
       closed = true;
       return;
     }
-    damage.add(window.offset(json.limit), Damage.Kind.CUT);
+    damage.addCut(window.offset(json.limit));
     damage.skip(json.limit - start);
     json.position = json.limit;
   }
