@@ -190,7 +190,8 @@ final class TraceScanner {
   /// Reads the next event behind a fault, and says whether there is one.
   private boolean recover(int faultyStart) throws IOException {
     long skippedFrom = window.offset(faultyStart);
-    int candidate = faultyStart + 1;
+    // Outside the list, as behind a stray bracket, the faulty byte itself may begin an event.
+    int candidate = where == Where.EVENTS ? faultyStart + 1 : faultyStart;
     int faultAt = Math.max(candidate, json.position);
     int tries = 0;
     while (true) {

@@ -145,6 +145,14 @@ class DamagedTraceTest {
   }
 
   @Test
+  void aStrayBracketAmongTheEventsLosesNone() throws IOException {
+    Trace trace = read(document(kernel("a", 1) + ", ] " + kernel("b", 2) + "," + kernel("c", 3)));
+
+    assertThat(names(trace)).containsExactly("a", "b", "c");
+    assertThat(kinds(trace)).containsExactly(Damage.Kind.BAD_SYNTAX);
+  }
+
+  @Test
   void nestingOfAnyDepthIsSurvived() throws IOException {
     String deep = "[".repeat(200_000) + "]".repeat(200_000);
     String bad = kernel("b", 2).replace("\"args\":{", "\"args\":{\"deep\":" + deep + ",");
