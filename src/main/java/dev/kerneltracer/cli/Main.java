@@ -57,19 +57,7 @@ public final class Main {
 
   /// Runs one command line and returns its exit code.
   static int run(String... args) {
-    Main main = new Main();
-    try {
-      return main.commandLine().execute(args);
-    } catch (UserException e) {
-      if (main.debug) {
-        e.printStackTrace();
-      }
-      System.err.println("kerneltracer: " + e.getMessage());
-      if (e.hint() != null) {
-        System.err.println(e.hint());
-      }
-      return e.exitCode().code();
-    }
+    return new Main().commandLine().execute(args);
   }
 
   private CommandLine commandLine() {
@@ -78,19 +66,36 @@ public final class Main {
       try {
         return new CommandLine.RunLast().execute(parsed);
       } catch (CommandLine.ExecutionException e) {
-        // A command without work of its own (`kerneltracer`, `kerneltracer env`) shows its help.
-        e.getCommandLine().usage(System.out);
+        if (e.getCause() != null) {
+          throw e;
+        }
+        // A command without work of its own (`kerneltracer`, `kerneltracer env`): its help.
+        e.getCommandLine().usage(System.err);
         return ExitCode.USAGE.code();
       }
     });
-    commandLine.setExecutionExceptionHandler((exception, _, _) -> {
-      throw exception;
-    });
+    commandLine.setExecutionExceptionHandler((exception, _, _) ->
+        switch (exception) {
+          case UserException e -> tell(e);
+          case InterruptedException _ -> ExitCode.INTERRUPTED.code();
+          default -> throw exception;
+        });
     commandLine.setParameterExceptionHandler(Main::explain);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setAbbreviatedOptionsAllowed(false);
     commandLine.setUsageHelpWidth(Math.clamp(Terminal.stdout().width(), 80, 100));
     return commandLine;
+  }
+
+  private int tell(UserException e) {
+    if (debug) {
+      e.printStackTrace();
+    }
+    System.err.println("kerneltracer: " + e.getMessage());
+    if (e.hint() != null) {
+      System.err.println(e.hint());
+    }
+    return e.exitCode().code();
   }
 
   private static int explain(ParameterException e, String[] args) {

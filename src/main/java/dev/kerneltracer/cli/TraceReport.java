@@ -284,7 +284,8 @@ final class TraceReport {
             Column.fixed("outcome"),
             Column.number("time"),
             Column.number("memory"),
-            Column.text("files"));
+            // Never shortened: a path is there to be copied.
+            Column.fixed("files"));
     for (JobResult result : results) {
       JobStatus status = result.status();
       table.row(

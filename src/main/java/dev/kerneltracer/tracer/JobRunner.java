@@ -197,6 +197,10 @@ public final class JobRunner {
         if (job.tracer().equals(Tracer.TORCH_PROFILER)) {
           progress.accept(job.tracer().name() + ": reading the trace");
           profile = ProfileFiles.write(TraceFiles.only(directory), directory, "torch");
+          if (!profile.trust().complete()) {
+            String reason = "torch.profiler wrote a damaged trace; is the disk full?";
+            return new JobEnd(Outcome.FAILED, reason, null, null);
+          }
         } else {
           dispatched = DispatchCounts.read(directory);
         }
