@@ -62,18 +62,6 @@ public final class Main {
 
   private CommandLine commandLine() {
     CommandLine commandLine = new CommandLine(this);
-    commandLine.setExecutionStrategy(parsed -> {
-      try {
-        return new CommandLine.RunLast().execute(parsed);
-      } catch (CommandLine.ExecutionException e) {
-        if (e.getCause() != null) {
-          throw e;
-        }
-        // A command without work of its own (`kerneltracer`, `kerneltracer env`): its help.
-        e.getCommandLine().usage(System.err);
-        return ExitCode.USAGE.code();
-      }
-    });
     commandLine.setExecutionExceptionHandler((exception, _, _) ->
         switch (exception) {
           case UserException e -> tell(e);
@@ -83,7 +71,13 @@ public final class Main {
     commandLine.setParameterExceptionHandler(Main::explain);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setAbbreviatedOptionsAllowed(false);
-    commandLine.setUsageHelpWidth(Math.clamp(Terminal.stdout().width(), 80, 100));
+    // The last one wins, as in any script that adds "$@"; picocli would warn.
+    commandLine.setOverwrittenOptionsAllowed(true);
+    CommandLine.tracer().setLevel(CommandLine.TraceLevel.OFF);
+    boolean colour = Terminal.stdout().hasColour();
+    commandLine.setColorScheme(
+        CommandLine.Help.defaultColorScheme(
+            colour ? CommandLine.Help.Ansi.ON : CommandLine.Help.Ansi.OFF));
     return commandLine;
   }
 
@@ -100,6 +94,11 @@ public final class Main {
 
   private static int explain(ParameterException e, String[] args) {
     CommandSpec command = e.getCommandLine().getCommandSpec();
+    if (!command.subcommands().isEmpty() && !(e instanceof UnmatchedArgumentException)) {
+      // A command without work of its own (`kerneltracer`, `kerneltracer env`): its help.
+      e.getCommandLine().usage(System.err);
+      return ExitCode.USAGE.code();
+    }
     System.err.println("kerneltracer: " + e.getMessage());
     if (!UnmatchedArgumentException.printSuggestions(e, System.err)) {
       System.err.println("See " + command.qualifiedName() + " --help.");

@@ -50,9 +50,7 @@ final class TraceCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
 
-  @SuppressWarnings("NullAway.Init")
-  @ArgGroup(multiplicity = "1", order = 0)
-  private Model model;
+  @ArgGroup private @Nullable Model model;
 
   private static final class Model {
     @Option(
@@ -162,6 +160,12 @@ final class TraceCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException, IOException {
     if (timeoutSeconds < 1) {
       throw new UserException(ExitCode.USAGE, "--timeout must be at least 1 second", null);
+    }
+    if (model == null) {
+      throw new UserException(
+          ExitCode.USAGE,
+          "trace needs a model: --model NAME or --model-path DIR",
+          "To try it: kerneltracer trace --model type:qwen3 --tiny");
     }
     List<Tracer> chosen = Tracer.named(tracers);
     ModelReference reference = model.resolve();

@@ -1,0 +1,78 @@
+package dev.kerneltracer.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kerneltracer.cli.Program.Run;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// What a user meets before anything runs. Tagged `real` because it needs the packaged program.
+@Tag("real")
+class UsageTest {
+  @TempDir Path directory;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--help", "trace --help", "env --help", "env doctor --help"})
+  void everyHelpFitsTheTerminalAndHasAnExample(String line) throws Exception {
+    Run run = new Program().run(line.split(" ", -1));
+
+    assertThat(run.exitCode()).isZero();
+    assertThat(run.out()).contains("Usage: kerneltracer", "Example");
+    assertThat(run.out().lines()).allMatch(text -> text.length() <= 80);
+    assertThat(run.err()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "trce,trace",
+    "trace --modl x,--model",
+    "trace --model type:llama --batch 0,--batch must be at least 1",
+    "trace --model type:llama --batch many,--batch",
+    "trace --model type:llama --device tpu,'cpu, cuda or auto'",
+    "trace --model type:llama --set layers,KEY=VALUE",
+    "trace --model type:llama --weights real,has no weights",
+    "trace --model type:llama --tracers nsys,'torch_profiler, torch_dispatch'",
+    "trace --model type:../x,names no model type",
+    "trace --model ../x,no model name",
+    "trace --model type:llama --timeout 0,--timeout",
+    "trace --model type:llama --model-path .,mutually exclusive",
+    "trace,needs a model"
+  })
+  void aWrongCommandLineSaysWhatIsWrong(String line, String word) throws Exception {
+    Run run = new Program().run(line.split(" ", -1));
+
+    assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
+    assertThat(run.err()).contains(word).doesNotContain("\tat ");
+    assertThat(run.err().lines()).hasSizeLessThanOrEqualTo(3);
+    assertThat(run.out()).isEmpty();
+  }
+
+  @Test
+  void completionIsAScriptThatBashAccepts() throws Exception {
+    Path script = directory.resolve("completion");
+    Files.writeString(script, new Program().run("completion").out());
+
+    Process bash = new ProcessBuilder("bash", "-n", script.toString()).start();
+
+    assertThat(bash.waitFor()).isZero();
+    assertThat(Files.readString(script)).contains("--prompt-tokens");
+  }
+
+  @Test
+  void theBuildMadeTheCachesThatTheLauncherUses() throws Exception {
+    Path app = Path.of(System.getProperty("kerneltracer.root", "."), "target/app");
+    String id = Files.readString(app.resolve("lib/build-id")).strip();
+    try (Stream<Path> caches = Files.list(app.resolve("aot"))) {
+      assertThat(caches.map(file -> file.getFileName().toString()).sorted().toList())
+          .isEqualTo(List.of(id + "-help.aot", id + "-work.aot"));
+    }
+  }
+}
