@@ -90,20 +90,9 @@ def _free_bytes(device):
 
     if device == "cuda":
         return torch.cuda.mem_get_info()[0]
-    from .supervisor import available_bytes
+    from .supervisor import available_bytes, group_free_bytes
 
-    free = available_bytes()
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        try:
-            with open(limit) as a, open(used) as b:
-                left = int(a.read()) - int(b.read())
-                free = left if free is None else min(free, left)
-        except (OSError, ValueError):
-            pass
-    return free
+    return min((free for free in (available_bytes(), group_free_bytes()) if free is not None), default=None)
 
 
 def estimate_bytes(config, parameters, dtype, batch, tokens, prompt_tokens):

@@ -84,29 +84,67 @@ def available_bytes():
     return None
 
 
-def out_of_memory_kills():
-    """How many processes the kernel has killed for memory in this cgroup and on this machine."""
-    counts = {}
-    files = {"/proc/vmstat": "oom_kill"}
+def memory_groups():
+    """(directory, version) of the memory cgroups that hold this process, the innermost first. In a
+    container the path that the kernel names may be the host's: then the mount's root is ours."""
+    found = []
     try:
         with open("/proc/self/cgroup") as file:
             for line in file:
                 _, controllers, path = line.rstrip("\n").split(":", 2)
                 if controllers == "":
-                    files[f"/sys/fs/cgroup{path}/memory.events"] = "oom_kill"
+                    root, version = "/sys/fs/cgroup", 2
                 elif "memory" in controllers.split(","):
-                    files[f"/sys/fs/cgroup/memory{path}/memory.oom_control"] = "oom_kill"
-    except OSError:
+                    root, version = "/sys/fs/cgroup/memory", 1
+                else:
+                    continue
+                while path not in ("", "/"):
+                    found.append((root + path, version))
+                    path = os.path.dirname(path)
+                found.append((root, version))
+    except (OSError, ValueError):
         pass
-    for path, key in files.items():
+    return [(directory, version) for directory, version in found if os.path.isdir(directory)]
+
+
+def _numbers(path):
+    """The `name number` lines of a file of the kernel's; empty where it is not there."""
+    try:
+        with open(path) as file:
+            words = [line.split() for line in file]
+    except OSError:
+        return {}
+    return {line[0]: int(line[1]) for line in words if len(line) == 2 and line[1].isdigit()}
+
+
+def group_free_bytes():
+    """What the tightest memory cgroup has left, file cache that can go counted as free; None without
+    a limit."""
+    free = None
+    for directory, version in memory_groups():
+        limit, used, cache = (
+            ("memory.max", "memory.current", "inactive_file")
+            if version == 2
+            else ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        )
         try:
-            with open(path) as file:
-                for line in file:
-                    words = line.split()
-                    if len(words) == 2 and words[0] == key:
-                        counts[path] = int(words[1])
+            with open(f"{directory}/{limit}") as a, open(f"{directory}/{used}") as b:
+                left = int(a.read()) - int(b.read())
         except (OSError, ValueError):
-            pass
+            continue
+        left += _numbers(f"{directory}/memory.stat").get(cache, 0)
+        free = left if free is None else min(free, left)
+    return free
+
+
+def out_of_memory_kills():
+    """How many processes the kernel has killed for memory, by the file that counts them: in the
+    cgroups of this process and on this machine."""
+    counts = {}
+    for directory, version in memory_groups():
+        path = f"{directory}/{'memory.events' if version == 2 else 'memory.oom_control'}"
+        counts[path] = _numbers(path).get("oom_kill", 0)
+    counts["/proc/vmstat"] = _numbers("/proc/vmstat").get("oom_kill", 0)
     return counts
 
 
@@ -218,7 +256,7 @@ def main(arguments):
         left=len(family(target)),
         peak_rss_bytes=peak,
         least_available_bytes=least_available,
-        out_of_memory_kills=sum(kills[path] - kills_before.get(path, kills[path]) for path in kills),
+        out_of_memory_kills=max(kills[path] - kills_before.get(path, kills[path]) for path in kills),
     )
 
 

@@ -188,8 +188,7 @@ final class TraceCommand implements Callable<Integer> {
       }
       Path probe = ProbeFiles.unpack(CacheDirectory.of(System.getenv()).path());
       JobRunner runner =
-          new JobRunner(
-              interpreter.executable(), probe, Duration.ofSeconds(timeoutSeconds), progress::show);
+          new JobRunner(interpreter, probe, Duration.ofSeconds(timeoutSeconds), progress::show);
       boolean skip = !force && ifExists == IfExists.SKIP;
       for (Tracer tracer : chosen) {
         TraceJob job =

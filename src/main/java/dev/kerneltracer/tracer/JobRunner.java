@@ -5,6 +5,8 @@ import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import dev.kerneltracer.model.ModelFiles;
 import dev.kerneltracer.model.ModelReference;
+import dev.kerneltracer.python.Interpreter;
+import dev.kerneltracer.python.Origin;
 import dev.kerneltracer.python.ProbeEvent;
 import dev.kerneltracer.python.ProcessEnd;
 import dev.kerneltracer.python.TargetProcess;
@@ -23,7 +25,7 @@ import tools.jackson.databind.JsonNode;
 
 /// Runs one job in a process of its own and always leaves a status file that says how it ended.
 public final class JobRunner {
-  private final Path python;
+  private final Interpreter python;
   private final Path probe;
   private final Duration timeout;
   private final Consumer<String> progress;
@@ -34,7 +36,7 @@ public final class JobRunner {
   /// @param probe the directory of the probe's files
   /// @param timeout for the whole process of a job
   /// @param progress takes a line on what the job is doing
-  public JobRunner(Path python, Path probe, Duration timeout, Consumer<String> progress) {
+  public JobRunner(Interpreter python, Path probe, Duration timeout, Consumer<String> progress) {
     this.python = python;
     this.probe = probe;
     this.timeout = timeout;
@@ -104,7 +106,7 @@ public final class JobRunner {
       AtomicFile.writeString(specification, job.specification().toPrettyString() + "\n");
       TargetProcess process =
           TargetProcess.start(
-              python,
+              python.executable(),
               probe,
               List.of("-m", "kerneltracer_probe", specification.toString()),
               environment(),
@@ -151,7 +153,8 @@ public final class JobRunner {
     }
 
     private Map<String, String> environment() {
-      String theirs = System.getenv("PYTHONPATH");
+      // The managed environment is complete: what else lies on a path could only contradict it.
+      String theirs = python.origin() == Origin.MANAGED ? null : System.getenv("PYTHONPATH");
       String path =
           theirs == null || theirs.isEmpty()
               ? probe.toString()
