@@ -6,7 +6,8 @@ The other end of standard input is held by KernelTracer: end of file means that 
 went, and ends the whole session. A line `stop` on it asks for the same. The target is the leader of
 its own session and process group. This process is a subreaper, so that whatever the target leaves
 behind, in whatever session, becomes its child and is found. Events, one JSON line each, go to
-standard output, of which the target gets a copy (KERNELTRACER_EVENTS_FD) for its own.
+standard output, of which the target gets a copy (KERNELTRACER_EVENTS_FD) for its own. The target's
+output goes to LOG_FILE, or with `-` to the standard error of this process.
 Only the standard library, no site-packages: it starts in some 20 ms.
 """
 
@@ -200,7 +201,7 @@ def main(arguments):
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     os.environ["KERNELTRACER_MARK"] = mark
     kills_before = out_of_memory_kills()
-    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    log = 2 if log_file == "-" else os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     target = start(log, command)
     say("started", pid=target)
 

@@ -52,6 +52,7 @@ final class Installation {
   private final Interpreter base;
   private final @Nullable Path uv;
   private final Map<String, String> environment;
+  private final Path probe;
   private final Path log;
   private final Consumer<String> progress;
   private final Deque<String> tail = new ArrayDeque<>();
@@ -61,12 +62,14 @@ final class Installation {
       Interpreter base,
       @Nullable Path uv,
       Map<String, String> environment,
+      Path probe,
       Path log,
       Consumer<String> progress) {
     this.lock = lock;
     this.base = base;
     this.uv = uv;
     this.environment = new HashMap<>(environment);
+    this.probe = probe;
     this.log = log;
     this.progress = progress;
     NOT_PASSED_ON.forEach(this.environment::remove);
@@ -180,9 +183,10 @@ final class Installation {
       List<String> command, Path directory, BufferedWriter out, Consumer<String> lines)
       throws IOException, InterruptedException {
     keep("$ " + String.join(" ", command), out);
-    int exitCode =
-        SupervisedCommand.run(
+    ProcessEnd end =
+        TargetProcess.run(
             base.executable(),
+            probe,
             command,
             environment,
             directory,
@@ -190,10 +194,10 @@ final class Installation {
               lines.accept(line);
               keep(line, out);
             });
-    if (exitCode != 0) {
-      keep("exit code " + exitCode, out);
+    if (!end.succeeded()) {
+      keep(end.exitCode() == null ? "killed" : "exit code " + end.exitCode(), out);
     }
-    return exitCode == 0;
+    return end.succeeded();
   }
 
   private synchronized void keep(String line, BufferedWriter out) {

@@ -40,6 +40,7 @@ public final class ManagedEnvironment {
   private static final String READY = "ready.json";
 
   private final PackageLock lock;
+  private final CacheDirectory cache;
   private final Path environments;
   private final Map<String, String> environment;
   private final Duration limit;
@@ -55,6 +56,7 @@ public final class ManagedEnvironment {
   ManagedEnvironment(
       PackageLock lock, CacheDirectory cache, Map<String, String> environment, Duration limit) {
     this.lock = lock;
+    this.cache = cache;
     this.environments = cache.environments();
     this.environment = new HashMap<>(environment);
     // What lies on the user's PYTHONPATH says nothing about whether this environment is whole.
@@ -199,7 +201,14 @@ public final class ManagedEnvironment {
     Interpreter made = null;
     try {
       Installation installation =
-          new Installation(lock, base, uv, environment, home.resolve("install.log"), progress);
+          new Installation(
+              lock,
+              base,
+              uv,
+              environment,
+              ProbeFiles.unpack(cache.path()),
+              home.resolve("install.log"),
+              progress);
       String client = installation.into(building, temporary);
       progress.accept("checking");
       made = checked(building, home.resolve("install.log"));

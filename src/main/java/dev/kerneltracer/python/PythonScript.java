@@ -10,9 +10,7 @@ enum PythonScript {
   /// What this interpreter is and has.
   DESCRIBE("describe.py"),
   /// What torch sees of the devices.
-  DEVICES("devices.py"),
-  /// Runs a command that dies with us.
-  SUPERVISE("supervise.py");
+  DEVICES("devices.py");
 
   private final String file;
 

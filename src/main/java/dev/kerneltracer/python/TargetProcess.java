@@ -4,6 +4,7 @@ import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -51,17 +52,53 @@ public final class TargetProcess {
   public static TargetProcess start(
       Path python, Path probe, List<String> arguments, Map<String, String> environment, Path log) {
     String mark = UUID.randomUUID().toString();
-    List<String> command = new ArrayList<>();
-    command.addAll(List.of(python.toString(), "-I", "-S"));
-    command.add(probe.resolve("kerneltracer_probe/supervisor.py").toString());
-    command.addAll(
-        List.of(log.toString(), mark, String.valueOf(GRACE.toSeconds()), "--", python.toString()));
+    List<String> command = new ArrayList<>(List.of(python.toString()));
     command.addAll(arguments);
-    ProcessBuilder builder = new ProcessBuilder(command);
+    ProcessBuilder builder = supervised(python, probe, log.toString(), mark, command);
     builder.environment().putAll(environment);
     builder.redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()));
+    return new TargetProcess(start(builder, python), mark);
+  }
+
+  /// Runs any command (pip, uv) to its end, as a target is run: it cannot outlive this process.
+  ///
+  /// @param python runs the supervisor
+  /// @param environment all of it: ours is not added
+  /// @param lines told each line of output and errors, on another thread
+  /// @throws InterruptedException when this thread was interrupted; the command is ended by then
+  static ProcessEnd run(
+      Path python,
+      Path probe,
+      List<String> command,
+      Map<String, String> environment,
+      Path directory,
+      Consumer<String> lines)
+      throws InterruptedException {
+    String mark = UUID.randomUUID().toString();
+    ProcessBuilder builder = supervised(python, probe, "-", mark, command);
+    builder.directory(directory.toFile());
+    builder.environment().clear();
+    builder.environment().putAll(environment);
+    Process process = start(builder, python);
+    Thread output =
+        Thread.ofPlatform().daemon().start(() -> readLines(process.getErrorStream(), lines));
+    ProcessEnd end = new TargetProcess(process, mark).await(Duration.ofDays(7), _ -> {});
+    output.join(GRACE);
+    return end;
+  }
+
+  private static ProcessBuilder supervised(
+      Path python, Path probe, String log, String mark, List<String> command) {
+    List<String> words = new ArrayList<>(List.of(python.toString(), "-I", "-S"));
+    words.add(probe.resolve("kerneltracer_probe/supervisor.py").toString());
+    words.addAll(List.of(log, mark, String.valueOf(GRACE.toSeconds()), "--"));
+    words.addAll(command);
+    return new ProcessBuilder(words);
+  }
+
+  private static Process start(ProcessBuilder builder, Path python) {
     try {
-      return new TargetProcess(builder.start(), mark);
+      return builder.start();
     } catch (IOException e) {
       throw new UserException(
           ExitCode.ENVIRONMENT,
@@ -169,14 +206,17 @@ public final class TargetProcess {
   }
 
   private void readEvents() {
+    readLines(supervisor.getInputStream(), line -> events.add(ProbeEvent.parse(line)));
+  }
+
+  private static void readLines(InputStream stream, Consumer<String> taker) {
     try (BufferedReader lines =
-        new BufferedReader(
-            new InputStreamReader(supervisor.getInputStream(), StandardCharsets.UTF_8))) {
+        new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        events.add(ProbeEvent.parse(line));
+        taker.accept(line);
       }
     } catch (IOException e) {
-      // The stream was closed: the end of the supervisor is told apart below.
+      // The pipe ended with the process: its end is told apart elsewhere.
     }
   }
 
