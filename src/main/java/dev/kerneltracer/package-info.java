@@ -1,4 +1,5 @@
-/// What every package may use: the one exception that a user can act on, and the exit codes.
+/// What every package may use: the one exception that a user can act on, the exit codes, whole
+/// files and claims.
 @NullMarked
 package dev.kerneltracer;
 

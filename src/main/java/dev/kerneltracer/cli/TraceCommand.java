@@ -161,6 +161,9 @@ final class TraceCommand implements Callable<Integer> {
     if (timeoutSeconds < 1) {
       throw new UserException(ExitCode.USAGE, "--timeout must be at least 1 second", null);
     }
+    if (top < 1) {
+      throw new UserException(ExitCode.USAGE, "--top must be at least 1", null);
+    }
     if (model == null) {
       throw new UserException(
           ExitCode.USAGE,
@@ -206,10 +209,10 @@ final class TraceCommand implements Callable<Integer> {
       }
     }
     double seconds = (System.nanoTime() - startedNs) / 1e9;
-    TraceReport report = new TraceReport(reference, settings, results, seconds, top);
+    TraceResults shown = new TraceResults(reference, settings, results, seconds, top);
     switch (format) {
-      case TABLE -> System.out.print(report.text(Terminal.stdout()));
-      case JSON -> System.out.println(report.json());
+      case TABLE -> System.out.print(new TraceReport(shown).text(Terminal.stdout()));
+      case JSON -> System.out.println(TraceJson.of(shown));
     }
     boolean failed = results.stream().anyMatch(result -> !result.status().succeeded());
     return failed ? ExitCode.JOBS_FAILED.code() : ExitCode.OK.code();

@@ -3,7 +3,6 @@ package dev.kerneltracer.cli;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.OperatorTable;
 import dev.kerneltracer.analysis.Phases;
-import dev.kerneltracer.model.ModelReference;
 import dev.kerneltracer.report.Amount;
 import dev.kerneltracer.report.TerminalTable;
 import dev.kerneltracer.report.TerminalTable.Column;
@@ -22,44 +21,20 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /// What `trace` prints at its end: the heaviest operators and kernels, the steps, how every tracer
 /// ended and where its files are.
 final class TraceReport {
-  private static final JsonMapper JSON = new JsonMapper();
-
-  private final ModelReference model;
+  private final TraceResults results;
   private final TraceSettings settings;
-  private final List<JobResult> results;
-  private final double seconds;
-  private final int top;
   private final ProfileFiles.@Nullable Profile profile;
   private final @Nullable DispatchCounts dispatched;
 
-  /// @param seconds what the whole command took
-  /// @param top rows of each table
-  TraceReport(
-      ModelReference model,
-      TraceSettings settings,
-      List<JobResult> results,
-      double seconds,
-      int top) {
-    this.model = model;
-    this.settings = settings;
+  TraceReport(TraceResults results) {
     this.results = results;
-    this.seconds = seconds;
-    this.top = top;
-    ProfileFiles.Profile foundProfile = null;
-    DispatchCounts foundCounts = null;
-    for (JobResult result : results) {
-      foundProfile = result.profile() != null ? result.profile() : foundProfile;
-      foundCounts = result.dispatched() != null ? result.dispatched() : foundCounts;
-    }
-    this.profile = foundProfile;
-    this.dispatched = foundCounts;
+    this.settings = results.settings();
+    this.profile = results.profile();
+    this.dispatched = results.dispatched();
   }
 
   String text(Terminal terminal) {
@@ -77,15 +52,15 @@ final class TraceReport {
       dispatch(out, dispatched, width, colour);
     }
     jobs(out, width, colour);
-    out.append(String.format(Locale.ROOT, "%nTook %.1f s.", seconds));
+    out.append(String.format(Locale.ROOT, "%nTook %.1f s.", results.seconds()));
     next(out, width);
     return out.toString();
   }
 
   private String headline() {
     List<String> parts = new ArrayList<>();
-    parts.add(model.label());
-    for (JobResult result : results) {
+    parts.add(results.model().label());
+    for (JobResult result : results.jobs()) {
       Map<String, JsonNode> built = result.model();
       if (!built.isEmpty()) {
         parts.add(text(built, "model_class"));
@@ -94,7 +69,7 @@ final class TraceReport {
         break;
       }
     }
-    parts.add("on " + results.getFirst().status().device());
+    parts.add("on " + results.jobs().getFirst().status().device());
     parts.add("batch " + settings.batch());
     parts.add(
         settings.prompt() == null ? settings.promptTokens() + " prompt tokens" : "a text prompt");
@@ -134,7 +109,7 @@ final class TraceReport {
       columns.add(Column.number("kernels"));
     }
     TerminalTable table = new TerminalTable(columns.toArray(Column[]::new));
-    for (OperatorTable.Row row : first(byOperator.rows())) {
+    for (OperatorTable.Row row : results.first(byOperator.rows())) {
       List<String> cells =
           new ArrayList<>(
               List.of(
@@ -174,7 +149,7 @@ final class TraceReport {
             Column.number("calls"),
             Column.number("GPU time"),
             Column.number("share"));
-    for (KernelTable.Row row : first(kernels.rows())) {
+    for (KernelTable.Row row : results.first(kernels.rows())) {
       table.row(
           row.kernel(),
           Amount.count(row.calls()),
@@ -269,7 +244,7 @@ final class TraceReport {
     TerminalTable table =
         new TerminalTable(
             Column.text("operator"), Column.number("calls"), Column.number("distinct inputs"));
-    for (DispatchCounts.Row row : first(counts.rows())) {
+    for (DispatchCounts.Row row : results.first(counts.rows())) {
       table.row(row.operator(), Amount.count(row.calls()), Amount.count(row.distinctInputs()));
     }
     out.append(table.render(width));
@@ -286,7 +261,7 @@ final class TraceReport {
             Column.number("memory"),
             // Never shortened: a path is there to be copied.
             Column.fixed("files"));
-    for (JobResult result : results) {
+    for (JobResult result : results.jobs()) {
       JobStatus status = result.status();
       table.row(
           status.tracer(),
@@ -296,7 +271,7 @@ final class TraceReport {
           result.directory().toString());
     }
     out.append(table.render(width));
-    for (JobResult result : results) {
+    for (JobResult result : results.jobs()) {
       if (!result.status().succeeded()) {
         out.append('\n');
         out.append(
@@ -314,12 +289,12 @@ final class TraceReport {
   }
 
   private void next(StringBuilder out, int width) {
-    if (results.stream().allMatch(JobResult::skipped)) {
+    if (results.jobs().stream().allMatch(JobResult::skipped)) {
       out.append(" Nothing was run; --force runs again.");
     }
     out.append('\n');
     List<String> ideas = new ArrayList<>();
-    for (JobResult result : results) {
+    for (JobResult result : results.jobs()) {
       if (result.profile() != null) {
         Path trace = TraceFiles.only(result.directory());
         ideas.add("look at it in time: drop " + trace + " on https://ui.perfetto.dev");
@@ -339,68 +314,9 @@ final class TraceReport {
     }
   }
 
-  /// The same for machines.
-  String json() {
-    ObjectNode root = JSON.createObjectNode();
-    root.put("model", model.label());
-    root.put("duration_s", Math.round(seconds * 1000) / 1000.0);
-    ArrayNode jobs = root.putArray("jobs");
-    for (JobResult result : results) {
-      ObjectNode job = result.status().toJson();
-      job.put("skipped", result.skipped());
-      job.put("directory", result.directory().toString());
-      jobs.add(job);
-    }
-    if (profile != null) {
-      root.put("kernel_time_ns", profile.kernels().totalNs());
-      ArrayNode operators = root.putArray("operators");
-      for (OperatorTable.Row row : first(profile.operators().byOperator().rows())) {
-        operators
-            .addObject()
-            .put("operator", row.operator())
-            .put("calls", row.calls())
-            .put("cpu_total_ns", row.cpuTotalNs())
-            .put("cpu_self_ns", row.cpuSelfNs())
-            .put("device_ns", row.deviceSelfNs())
-            .put("kernels", row.kernels());
-      }
-      ArrayNode kernels = root.putArray("kernels");
-      for (KernelTable.Row row : first(profile.kernels().rows())) {
-        kernels
-            .addObject()
-            .put("kernel", row.kernel())
-            .put("calls", row.calls())
-            .put("total_ns", row.totalNs())
-            .put("share", row.share());
-      }
-      ArrayNode steps = root.putArray("steps");
-      for (Phases.Mark mark : profile.phases().marks()) {
-        steps
-            .addObject()
-            .put("phase", mark.phase().name().toLowerCase(Locale.ROOT))
-            .put("span_ns", mark.spanNs())
-            .put("operator_calls", mark.operatorCalls())
-            .put("kernels", mark.kernels())
-            .put("kernel_time_ns", mark.kernelTimeNs())
-            .put("busy_ns", mark.busyNs());
-      }
-    }
-    if (dispatched != null) {
-      ArrayNode rows = root.putArray("dispatched");
-      for (DispatchCounts.Row row : first(dispatched.rows())) {
-        rows.addObject().put("operator", row.operator()).put("calls", row.calls());
-      }
-    }
-    return root.toPrettyString();
-  }
-
-  private <T> List<T> first(List<T> rows) {
-    return rows.subList(0, Math.min(top, rows.size()));
-  }
-
   private void more(StringBuilder out, int rows) {
-    if (rows > top) {
-      out.append("… and ").append(rows - top).append(" more (--top)\n");
+    if (rows > results.top()) {
+      out.append("… and ").append(rows - results.top()).append(" more (--top)\n");
     }
   }
 

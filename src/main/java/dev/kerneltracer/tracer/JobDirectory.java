@@ -2,18 +2,14 @@ package dev.kerneltracer.tracer;
 
 import dev.kerneltracer.AtomicFile;
 import dev.kerneltracer.ExitCode;
+import dev.kerneltracer.FileClaim;
 import dev.kerneltracer.UserException;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /// The directory that one job owns while it runs: a second run of the same job is told so instead
 /// of writing between the first one's lines.
@@ -23,11 +19,11 @@ final class JobDirectory implements AutoCloseable {
   private static final String LOCK = ".lock";
 
   private final Path path;
-  private final FileChannel channel;
+  private final FileClaim claim;
 
-  private JobDirectory(Path path, FileChannel channel) {
+  private JobDirectory(Path path, FileClaim claim) {
     this.path = path;
-    this.channel = channel;
+    this.claim = claim;
   }
 
   /// Makes and takes the directory.
@@ -36,30 +32,20 @@ final class JobDirectory implements AutoCloseable {
   static JobDirectory take(Path path) {
     try {
       Files.createDirectories(path);
-      FileChannel channel =
-          FileChannel.open(path.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      if (tryLock(channel) == null) {
-        channel.close();
+      FileClaim claim = FileClaim.tryTake(path.resolve(LOCK));
+      if (claim == null) {
         throw new UserException(
             ExitCode.JOBS_FAILED,
-            "another run is at work in " + path,
+            "another run" + FileClaim.holder(path.resolve(LOCK)) + " is at work in " + path,
             "Wait for it to end, or choose another --output-dir.");
       }
-      return new JobDirectory(path, channel);
+      return new JobDirectory(path, claim);
     } catch (IOException e) {
       throw new UserException(
           ExitCode.JOBS_FAILED,
           "cannot write to " + path + ": " + AtomicFile.reason(e),
           "Choose an --output-dir you may write to.",
           e);
-    }
-  }
-
-  private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
-    try {
-      return channel.tryLock();
-    } catch (OverlappingFileLockException e) {
-      return null;
     }
   }
 
@@ -99,11 +85,6 @@ final class JobDirectory implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
-      // The empty file stays: removing it could give two later runs a lock each, on two files.
-      channel.close();
-    } catch (IOException e) {
-      // The lock goes with the process at the latest.
-    }
+    claim.close();
   }
 }

@@ -1,0 +1,75 @@
+package dev.kerneltracer.cli;
+
+import dev.kerneltracer.analysis.KernelTable;
+import dev.kerneltracer.analysis.OperatorTable;
+import dev.kerneltracer.analysis.Phases;
+import dev.kerneltracer.tracer.DispatchCounts;
+import dev.kerneltracer.tracer.JobResult;
+import dev.kerneltracer.tracer.ProfileFiles;
+import java.util.Locale;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// What `trace --format json` prints: the same as [TraceReport], for machines.
+final class TraceJson {
+  private static final JsonMapper JSON = new JsonMapper();
+
+  private TraceJson() {}
+
+  static String of(TraceResults results) {
+    ProfileFiles.Profile profile = results.profile();
+    DispatchCounts dispatched = results.dispatched();
+    ObjectNode root = JSON.createObjectNode();
+    root.put("model", results.model().label());
+    root.put("duration_s", Math.round(results.seconds() * 1000) / 1000.0);
+    ArrayNode jobs = root.putArray("jobs");
+    for (JobResult result : results.jobs()) {
+      ObjectNode job = result.status().toJson();
+      job.put("skipped", result.skipped());
+      job.put("directory", result.directory().toString());
+      jobs.add(job);
+    }
+    if (profile != null) {
+      root.put("kernel_time_ns", profile.kernels().totalNs());
+      ArrayNode operators = root.putArray("operators");
+      for (OperatorTable.Row row : results.first(profile.operators().byOperator().rows())) {
+        operators
+            .addObject()
+            .put("operator", row.operator())
+            .put("calls", row.calls())
+            .put("cpu_total_ns", row.cpuTotalNs())
+            .put("cpu_self_ns", row.cpuSelfNs())
+            .put("device_ns", row.deviceSelfNs())
+            .put("kernels", row.kernels());
+      }
+      ArrayNode kernels = root.putArray("kernels");
+      for (KernelTable.Row row : results.first(profile.kernels().rows())) {
+        kernels
+            .addObject()
+            .put("kernel", row.kernel())
+            .put("calls", row.calls())
+            .put("total_ns", row.totalNs())
+            .put("share", row.share());
+      }
+      ArrayNode steps = root.putArray("steps");
+      for (Phases.Mark mark : profile.phases().marks()) {
+        steps
+            .addObject()
+            .put("phase", mark.phase().name().toLowerCase(Locale.ROOT))
+            .put("span_ns", mark.spanNs())
+            .put("operator_calls", mark.operatorCalls())
+            .put("kernels", mark.kernels())
+            .put("kernel_time_ns", mark.kernelTimeNs())
+            .put("busy_ns", mark.busyNs());
+      }
+    }
+    if (dispatched != null) {
+      ArrayNode rows = root.putArray("dispatched");
+      for (DispatchCounts.Row row : results.first(dispatched.rows())) {
+        rows.addObject().put("operator", row.operator()).put("calls", row.calls());
+      }
+    }
+    return root.toPrettyString();
+  }
+}

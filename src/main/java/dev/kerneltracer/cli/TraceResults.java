@@ -1,0 +1,42 @@
+package dev.kerneltracer.cli;
+
+import dev.kerneltracer.model.ModelReference;
+import dev.kerneltracer.tracer.DispatchCounts;
+import dev.kerneltracer.tracer.JobResult;
+import dev.kerneltracer.tracer.ProfileFiles;
+import dev.kerneltracer.tracer.TraceSettings;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// All that a `trace` command has to show.
+///
+/// @param seconds what the whole command took
+/// @param top rows of each table
+record TraceResults(
+    ModelReference model, TraceSettings settings, List<JobResult> jobs, double seconds, int top) {
+
+  /// What torch_profiler's trace holds; null where it did not run or failed.
+  ProfileFiles.@Nullable Profile profile() {
+    for (JobResult job : jobs) {
+      if (job.profile() != null) {
+        return job.profile();
+      }
+    }
+    return null;
+  }
+
+  /// What torch_dispatch counted; null where it did not run or failed.
+  @Nullable DispatchCounts dispatched() {
+    for (JobResult job : jobs) {
+      if (job.dispatched() != null) {
+        return job.dispatched();
+      }
+    }
+    return null;
+  }
+
+  /// The rows that are shown.
+  <T> List<T> first(List<T> rows) {
+    return rows.subList(0, Math.min(top, rows.size()));
+  }
+}
