@@ -191,7 +191,11 @@ final class TraceCommand implements Callable<Integer> {
       }
       Path probe = ProbeFiles.unpack(CacheDirectory.of(System.getenv()).path());
       JobRunner runner =
-          new JobRunner(interpreter, probe, Duration.ofSeconds(timeoutSeconds), progress::show);
+          new JobRunner(
+              interpreter,
+              probe,
+              Duration.ofSeconds(timeoutSeconds),
+              line -> progress.show(line, results.size(), chosen.size()));
       boolean skip = !force && ifExists == IfExists.SKIP;
       for (Tracer tracer : chosen) {
         TraceJob job =
