@@ -116,7 +116,7 @@ class TargetProcessTest {
     long supervisor =
         ProcessHandle.current()
             .children()
-            .filter(child -> child.info().commandLine().orElse("").contains("supervisor.py"))
+            .filter(child -> isOurSupervisor(child))
             .findFirst()
             .orElseThrow()
             .pid();
@@ -169,6 +169,12 @@ class TargetProcessTest {
 
   private ProcessEnd run(String script, Duration timeout) throws Exception {
     return start(script).await(timeout, heard::add);
+  }
+
+  /// By its log file: other tests may have supervisors at the same time.
+  private boolean isOurSupervisor(ProcessHandle child) {
+    String line = child.info().commandLine().orElse("");
+    return line.contains("supervisor.py") && line.contains(directory.toString());
   }
 
   private Path pids() {
