@@ -11,6 +11,7 @@ import dev.kerneltracer.python.InterpreterSearch;
 import dev.kerneltracer.python.ProbeFiles;
 import dev.kerneltracer.tracer.JobResult;
 import dev.kerneltracer.tracer.JobRunner;
+import dev.kerneltracer.tracer.Outcome;
 import dev.kerneltracer.tracer.RunSummary;
 import dev.kerneltracer.tracer.TraceJob;
 import dev.kerneltracer.tracer.TraceSettings;
@@ -157,7 +158,7 @@ final class TraceCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws InterruptedException, IOException {
+  public Integer call() throws IOException {
     if (timeoutSeconds < 1) {
       throw new UserException(ExitCode.USAGE, "--timeout must be at least 1 second", null);
     }
@@ -181,6 +182,34 @@ final class TraceCommand implements Callable<Integer> {
     }
     long startedNs = System.nanoTime();
     List<JobResult> results = new ArrayList<>();
+    try {
+      run(reference, settings, chosen, results);
+    } finally {
+      if (!results.isEmpty()) {
+        RunSummary.record(
+            outputDirectory, spec.commandLine().getParseResult().originalArgs(), results);
+      }
+    }
+    if (results.getLast().status().outcome() == Outcome.CANCELLED) {
+      System.err.println("kerneltracer: interrupted; nothing is left running.");
+      return ExitCode.INTERRUPTED.code();
+    }
+    double seconds = (System.nanoTime() - startedNs) / 1e9;
+    TraceResults shown = new TraceResults(reference, settings, results, seconds, top);
+    switch (format) {
+      case TABLE -> System.out.print(new TraceReport(shown).text(Terminal.stdout()));
+      case JSON -> System.out.println(TraceJson.of(shown));
+    }
+    boolean failed = results.stream().anyMatch(result -> !result.status().succeeded());
+    return failed ? ExitCode.JOBS_FAILED.code() : ExitCode.OK.code();
+  }
+
+  /// Runs one job after the other and adds how each ended to `results`.
+  private void run(
+      ModelReference reference,
+      TraceSettings settings,
+      List<Tracer> chosen,
+      List<JobResult> results) {
     try (ProgressLine progress = ProgressLine.start(reference.label(), quiet)) {
       Interpreter interpreter =
           new InterpreterSearch(System.getenv(), python)
@@ -201,24 +230,15 @@ final class TraceCommand implements Callable<Integer> {
         TraceJob job =
             new TraceJob(
                 reference, tracer, "eval", settings, outputDirectory, interpreter.packages());
-        results.add(runner.run(job, skip));
-      }
-    } catch (InterruptedException e) {
-      System.err.println("kerneltracer: interrupted; nothing is left running.");
-      return ExitCode.INTERRUPTED.code();
-    } finally {
-      if (!results.isEmpty()) {
-        RunSummary.record(
-            outputDirectory, spec.commandLine().getParseResult().originalArgs(), results);
+        JobResult result = runner.run(job, skip);
+        results.add(result);
+        if (result.fatal() != null) {
+          throw result.fatal();
+        }
+        if (result.status().outcome() == Outcome.CANCELLED) {
+          return;
+        }
       }
     }
-    double seconds = (System.nanoTime() - startedNs) / 1e9;
-    TraceResults shown = new TraceResults(reference, settings, results, seconds, top);
-    switch (format) {
-      case TABLE -> System.out.print(new TraceReport(shown).text(Terminal.stdout()));
-      case JSON -> System.out.println(TraceJson.of(shown));
-    }
-    boolean failed = results.stream().anyMatch(result -> !result.status().succeeded());
-    return failed ? ExitCode.JOBS_FAILED.code() : ExitCode.OK.code();
   }
 }

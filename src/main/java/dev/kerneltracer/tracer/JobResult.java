@@ -1,5 +1,6 @@
 package dev.kerneltracer.tracer;
 
+import dev.kerneltracer.UserException;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -13,10 +14,13 @@ import tools.jackson.databind.JsonNode;
 ///   attention`); empty where it did not come so far
 /// @param profile what torch_profiler's trace holds; null for other tracers and failures
 /// @param dispatched what torch_dispatch counted; null for other tracers and failures
+/// @param fatal the command line or the environment is at fault, so that no further job of the
+///   command can go better; else null
 public record JobResult(
     JobStatus status,
     boolean skipped,
     Path directory,
     Map<String, JsonNode> model,
     ProfileFiles.@Nullable Profile profile,
-    @Nullable DispatchCounts dispatched) {}
+    @Nullable DispatchCounts dispatched,
+    @Nullable UserException fatal) {}

@@ -43,12 +43,11 @@ public final class JobRunner {
     this.progress = progress;
   }
 
-  /// Runs the job, or skips it where `skip` allows and an equal one has succeeded.
+  /// Runs the job, or skips it where `skip` allows and an equal one has succeeded. An interrupt of
+  /// this thread ends the process, and the job as [Outcome#CANCELLED].
   ///
-  /// @throws UserException where the job's directory is not to be had, or the command line asks for
-  ///   something impossible; the failure file is written all the same
-  /// @throws InterruptedException after the process was ended and the job recorded as cancelled
-  public JobResult run(TraceJob job, boolean skip) throws InterruptedException {
+  /// @throws UserException where the job's directory is not to be had
+  public JobResult run(TraceJob job, boolean skip) {
     Path directory = job.directory();
     String identity = job.identity();
     try (JobDirectory taken = JobDirectory.take(directory)) {
@@ -61,7 +60,8 @@ public final class JobRunner {
             directory,
             Map.of(),
             profiled ? ProfileFiles.read(TraceFiles.only(directory)) : null,
-            profiled ? null : DispatchCounts.read(directory));
+            profiled ? null : DispatchCounts.read(directory),
+            null);
       }
       taken.clear(job.tracer());
       return new Run(job, identity, taken).run();
@@ -89,6 +89,7 @@ public final class JobRunner {
     private @Nullable ProbeEvent error;
     private ProfileFiles.@Nullable Profile profile;
     private @Nullable DispatchCounts dispatched;
+    private @Nullable UserException fatal;
 
     Run(TraceJob job, String identity, JobDirectory taken) {
       this.job = job;
@@ -97,7 +98,7 @@ public final class JobRunner {
       this.directory = job.directory();
     }
 
-    JobResult run() throws InterruptedException, IOException {
+    JobResult run() throws IOException {
       String missing = missingWeights();
       if (missing != null) {
         return end(Outcome.INCOMPLETE_MODEL, missing);
@@ -115,8 +116,8 @@ public final class JobRunner {
       try {
         processEnd = process.await(timeout, this::hear);
       } catch (InterruptedException e) {
-        end(Outcome.CANCELLED, "interrupted in phase " + phase);
-        throw e;
+        taken.removePartial();
+        return end(Outcome.CANCELLED, "interrupted in phase " + phase);
       }
       taken.removePartial();
       peakRssBytes = Math.max(peakRssBytes, processEnd.peakRssBytes());
@@ -124,11 +125,10 @@ public final class JobRunner {
       if (ended.outcome() == Outcome.SUCCESS) {
         ended = writeResults();
       }
-      JobResult result = end(ended.outcome(), ended.reason());
       if (ended.exitCode() != null) {
-        throw new UserException(ended.exitCode(), ended.reason(), ended.hint());
+        fatal = new UserException(ended.exitCode(), ended.reason(), ended.hint());
       }
-      return result;
+      return end(ended.outcome(), ended.reason());
     }
 
     private @Nullable String missingWeights() {
@@ -232,7 +232,7 @@ public final class JobRunner {
               peakGpuBytes,
               versions.isEmpty() ? job.versions() : versions);
       status.write(directory);
-      return new JobResult(status, false, directory, model, profile, dispatched);
+      return new JobResult(status, false, directory, model, profile, dispatched, fatal);
     }
   }
 }

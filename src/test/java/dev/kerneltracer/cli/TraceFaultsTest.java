@@ -109,6 +109,7 @@ class TraceFaultsTest {
     assertThat(failure("deaf_tree").get("outcome").asString()).isEqualTo("cancelled");
     assertThat(running.left()).isEmpty();
     assertThat(run.err()).contains("nothing is left running");
+    assertThat(Files.readString(directory.resolve("summary.csv"))).contains("cancelled");
   }
 
   @Test

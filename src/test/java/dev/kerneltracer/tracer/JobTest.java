@@ -112,7 +112,8 @@ class JobTest {
   }
 
   private JobResult result(String name, Outcome outcome) {
-    return new JobResult(status(outcome), false, directory.resolve(name), Map.of(), null, null);
+    return new JobResult(
+        status(outcome), false, directory.resolve(name), Map.of(), null, null, null);
   }
 
   private static JobStatus status(Outcome outcome) {
