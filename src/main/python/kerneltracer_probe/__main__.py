@@ -1,4 +1,4 @@
-"""One job: python -m kerneltracer_probe JOB.json. Its exit code is 0 where every file was written."""
+"""One job: run_probe.py JOB.json. Its exit code is 0 where every file was written."""
 
 import faulthandler
 import json
@@ -68,7 +68,9 @@ def _kind(error):
         return error.kind
     torch = sys.modules.get("torch")
     if torch is not None and (
-        isinstance(error, torch.cuda.OutOfMemoryError) or "CUDA error: out of memory" in str(error)
+        isinstance(error, torch.cuda.OutOfMemoryError)
+        or "CUDA error: out of memory" in str(error)
+        or "CUBLAS_STATUS_ALLOC_FAILED" in str(error)
     ):
         return "out_of_gpu_memory"
     return "failed"
@@ -101,7 +103,3 @@ def main():
     sys.stdout.flush()
     sys.stderr.flush()
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

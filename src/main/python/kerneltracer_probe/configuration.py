@@ -69,6 +69,22 @@ def _deep(target, changes):
             target[key] = value
 
 
+def _cut_layer_lists(given, config, set_keys, prefix):
+    """Fewer layers by `--set`: what a saved configuration says of each layer (`layer_types`) ends with
+    them, unless it was set, too."""
+    from . import tiny
+
+    before = getattr(config, "num_hidden_layers", None)
+    after = given.get("num_hidden_layers")
+    if prefix + "num_hidden_layers" in set_keys and isinstance(before, int) and isinstance(after, int):
+        for key, value in tiny.layer_lists(given, before).items():
+            if prefix + key not in set_keys:
+                given[key] = value[:after]
+    for key, value in given.items():
+        if isinstance(value, dict) and hasattr(child := getattr(config, key, None), "to_dict"):
+            _cut_layer_lists(value, child, set_keys, f"{prefix}{key}.")
+
+
 def _build(kind, given, what):
     try:
         return kind.from_dict(given) if hasattr(kind, "from_dict") else kind(**given)
@@ -113,6 +129,7 @@ def load(spec):
             config = _build(kind, json.loads(json.dumps(given)), what)
     for dotted, value in spec["set"]:
         _merge(given, dotted, value, config)
+    _cut_layer_lists(given, config, {dotted for dotted, _ in spec["set"]}, "")
     if spec["tiny"] or spec["set"]:
         config = _build(kind, given, what)
     if model["kind"] != "type":

@@ -6,42 +6,69 @@ from .report import JobError, event, note
 
 
 def _classes(config):
-    """(class, kind of run) of a configuration: decoders and encoder-decoders generate, encoders run
-    one forward pass. The configuration's own `architectures` decide where they are named."""
+    """(class, kind of run) of a configuration: what can generate generates, encoders run one forward
+    pass. The class that the configuration's own `architectures` name is the one that is built."""
     import transformers
     from transformers.models.auto import modeling_auto as auto
 
-    name = config.model_type
-    named = (getattr(config, "architectures", None) or [None])[0]
-    causal = dict(auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
-    seq2seq = dict(auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES)
-    masked = dict(auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES)
-    base = dict(auto.MODEL_MAPPING_NAMES)
+    remote = getattr(config, "auto_map", None) or {}
+    for name in ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForMaskedLM", "AutoModel"):
+        if name in remote:
+            return getattr(transformers, name), "generate" if name.endswith(("CausalLM", "Seq2SeqLM")) else "forward"
+    named = (getattr(config, "architectures", None) or [""])[0]
+    model_class = getattr(transformers, named, None) if named else None
+    if model_class is not None and hasattr(model_class, "can_generate"):
+        generates = model_class.can_generate() and "MaskedLM" not in named
+        return _of_tokens(model_class, config), "generate" if generates else "forward"
 
-    def values(mapping):
-        for value in mapping.values():
-            yield from value if isinstance(value, (tuple, list)) else [value]
+    def has(mapping):
+        return config.model_type in dict(getattr(auto, mapping, {}))
 
-    if named and hasattr(transformers, named):
-        if named in values(seq2seq):
-            return transformers.AutoModelForSeq2SeqLM, "generate"
-        if named in values(causal) and (named not in values(masked) or getattr(config, "is_decoder", False)):
-            return transformers.AutoModelForCausalLM, "generate"
-        if named in values(masked):
-            return transformers.AutoModelForMaskedLM, "forward"
-    if name in seq2seq and getattr(config, "is_encoder_decoder", False):
+    decoder = getattr(config, "is_decoder", False)
+    if has("MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES") and getattr(config, "is_encoder_decoder", False):
         return transformers.AutoModelForSeq2SeqLM, "generate"
-    if name in masked and not getattr(config, "is_decoder", False):
+    if has("MODEL_FOR_MASKED_LM_MAPPING_NAMES") and not decoder:
         return transformers.AutoModelForMaskedLM, "forward"
-    if name in causal or "AutoModelForCausalLM" in getattr(config, "auto_map", {}):
+    if has("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"):
         return transformers.AutoModelForCausalLM, "generate"
-    if name in base:
-        return transformers.AutoModel, "forward"
+    if has("MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES"):
+        return transformers.AutoModelForImageTextToText, "generate"
+    if has("MODEL_MAPPING_NAMES"):
+        return _of_tokens(transformers.AutoModel, config), "forward"
     raise JobError(
         "unsupported_model",
-        f"Transformers has no language model for the type '{name}': neither a causal, a masked, nor a "
-        "sequence-to-sequence one.",
+        f"Transformers has no language model for the type '{config.model_type}'.",
     )
+
+
+def _of_tokens(model_class, config):
+    """The class, unless it reads images or sound instead of tokens."""
+    main_input = getattr(model_class, "main_input_name", "input_ids")
+    if main_input != "input_ids" or _vocabulary(config) is None:
+        what = main_input if main_input != "input_ids" else "no vocabulary"
+        raise JobError(
+            "unsupported_model",
+            f"{getattr(config, 'model_type', '')} is no language model ({model_class.__name__} has {what}): "
+            "only models that read tokens can be run.",
+        )
+    return model_class
+
+
+def _text(config):
+    return config.get_text_config() if hasattr(config, "get_text_config") else config
+
+
+def _value(config, name):
+    """A value of the configuration; None where there is none, or one for each layer, which refuses to
+    be read as one."""
+    try:
+        return getattr(config, name, None)
+    except Exception:
+        return None
+
+
+def _vocabulary(config):
+    return _value(_text(config), "vocab_size")
 
 
 def pick_device(wanted):
@@ -64,20 +91,29 @@ def pick_dtype(wanted, config, device):
     import torch
 
     if wanted != "auto":
-        return getattr(torch, wanted)
+        dtype = getattr(torch, wanted, None)
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            raise JobError("usage", f"--dtype {wanted}: torch has no floating point dtype of that name.")
+        return dtype
     declared = getattr(config, "dtype", None) or getattr(config, "torch_dtype", None)
     if isinstance(declared, str):
         declared = getattr(torch, declared, None)
+    if declared is torch.float16 and device == "cpu" and _version(torch) < (2, 5):
+        note(f"float32 instead of the declared float16, for which torch {torch.__version__} lacks CPU kernels")
+        return torch.float32
     if isinstance(declared, torch.dtype):
         return declared
     return torch.bfloat16 if device == "cuda" else torch.float32
 
 
+def _version(module):
+    return tuple(int(part) for part in module.__version__.split(".")[:2])
+
+
 def _keywords(spec, dtype):
     import transformers
 
-    numbers = tuple(int(part) for part in transformers.__version__.split(".")[:2])
-    keywords = {"dtype" if numbers >= (4, 56) else "torch_dtype": dtype}
+    keywords = {"dtype" if _version(transformers) >= (4, 56) else "torch_dtype": dtype}
     if spec["attn_implementation"]:
         keywords["attn_implementation"] = spec["attn_implementation"]
     if spec["trust_remote_code"]:
@@ -95,61 +131,88 @@ def _free_bytes(device):
     return min((free for free in (available_bytes(), group_free_bytes()) if free is not None), default=None)
 
 
-def estimate_bytes(config, parameters, dtype, batch, tokens, prompt_tokens):
-    """Memory of a run: weights = parameters x bytes; KV cache = 2 x layers x key-value heads x head size
-    x bytes x sequences x tokens; activations of the widest layer in the prefill, logits and scores in f32."""
-    import torch
+def _from_config(model_class, config, spec, dtype):
+    keywords = _keywords(spec, dtype)
+    if model_class.__name__.startswith("AutoModel"):
+        return model_class.from_config(config, **keywords)
+    keywords.pop("trust_remote_code", None)
+    return model_class._from_config(config, **keywords)
+
+
+def _estimate_bytes(config, weights, size, spec, prompt_tokens, logit_rows):
+    """Memory of a run by part: KV cache = 2 x layers x key-value heads x head size x bytes x sequences x
+    tokens; activations = tokens of the prefill x (4 hidden + 3 widest layer) x bytes, and logits in f32."""
+    text = _text(config)
 
     def value(*names, default=0):
         for name in names:
-            try:
-                found = getattr(config, name, None)
-            except Exception:
-                # Values that differ from layer to layer refuse to be read as one.
-                continue
+            found = _value(text, name)
             if isinstance(found, int) and found > 0:
                 return found
         return default
 
-    text = config.get_text_config() if hasattr(config, "get_text_config") else config
-    config = text
-    size = torch.empty((), dtype=dtype).element_size()
     layers = value("num_hidden_layers", "n_layer", "num_layers", default=1)
     heads = value("num_attention_heads", "n_head", default=1)
     hidden = value("hidden_size", "n_embd", "d_model", default=1)
     kv_heads = value("num_key_value_heads", "num_kv_heads", default=heads)
     head_dim = value("head_dim", default=max(1, hidden // heads))
     wide = max(value("intermediate_size", "n_inner", "ffn_dim", default=4 * hidden), hidden)
-    cache = 2 * layers * kv_heads * head_dim * size * batch * tokens
-    activations = batch * prompt_tokens * ((4 * hidden + 3 * wide) * size + value("vocab_size") * 4)
-    return {"weights": parameters * size, "kv_cache": cache, "activations": activations}
+    tokens = spec["batch"] * prompt_tokens
+    cached = tokens + spec["batch"] * spec["new_tokens"]
+    return {
+        "weights": weights,
+        "kv_cache": 2 * layers * kv_heads * head_dim * size * cached,
+        "activations": tokens * (4 * hidden + 3 * wide) * size + logit_rows * value("vocab_size") * 4,
+    }
 
 
-def _refuse_what_does_not_fit(spec, model_class, config, dtype, device, prompt_tokens):
+def _weights_on_disk(directory):
+    names = [name for name in os.listdir(directory) if name.endswith(".safetensors")]
+    return sum(os.path.getsize(os.path.join(directory, name)) for name in names)
+
+
+def _refuse_what_does_not_fit(spec, model_class, run, config, dtype, device, prompt_tokens):
     import torch
+    import transformers
 
     try:
         with torch.device("meta"):
-            skeleton = model_class.from_config(config, **_keywords(spec, dtype))
+            skeleton = _from_config(model_class, config, spec, dtype)
     except Exception as error:
         note(f"memory not estimated: this model can't be built without memory ({type(error).__name__}: {error})"[:300])
         return
     parameters = sum(item.numel() for item in skeleton.parameters())
     del skeleton
-    parts = estimate_bytes(config, parameters, dtype, spec["batch"], prompt_tokens + spec["new_tokens"], prompt_tokens)
+    size = torch.empty((), dtype=dtype).element_size()
+    weights = parameters * size
+    if spec["weights"] == "real" and getattr(config, "quantization_config", None):
+        weights = _weights_on_disk(spec["model"]["path"]) or weights
+    # Only the last position's logits are computed by generate() since Transformers 4.45.
+    trimmed = run == "generate" and _version(transformers) >= (4, 46)
+    logit_rows = spec["batch"] * (1 if trimmed else prompt_tokens)
+    parts = _estimate_bytes(config, weights, size, spec, prompt_tokens, logit_rows)
     needed, free = sum(parts.values()), _free_bytes(device)
     event("estimate", parameters=parameters, free_bytes=free, **{f"{key}_bytes": size for key, size in parts.items()})
+    if not spec["memory_check"]:
+        return
+
+    def gib(size):
+        return f"{size / 2**30:.1f} GiB"
+
     if free is not None and needed > free:
-
-        def gib(size):
-            return f"{size / 2**30:.1f} GiB"
-
         raise JobError(
             "failed",
             f"needs {gib(needed)} on {device} but {gib(free)} are free: weights {gib(parts['weights'])} "
             f"({parameters / 1e9:.2f} B parameters in {str(dtype).removeprefix('torch.')}), KV cache "
             f"{gib(parts['kv_cache'])}, activations {gib(parts['activations'])}. Use a smaller --dtype or "
-            "--batch, --tiny, or --set num_hidden_layers=N.",
+            "--batch, --tiny, or --set num_hidden_layers=N; --no-memory-check tries all the same.",
+        )
+    host = _free_bytes("cpu")
+    if device != "cpu" and spec["weights"] == "real" and host is not None and weights > host:
+        raise JobError(
+            "failed",
+            f"real weights pass through host memory: {gib(weights)} are needed there but {gib(host)} are free. "
+            "Use --weights random, or --no-memory-check to try all the same.",
         )
 
 
@@ -159,7 +222,7 @@ def build(spec, config, device, prompt_tokens):
 
     model_class, run = _classes(config)
     dtype = pick_dtype(spec["dtype"], config, device)
-    _refuse_what_does_not_fit(spec, model_class, config, dtype, device, prompt_tokens)
+    _refuse_what_does_not_fit(spec, model_class, run, config, dtype, device, prompt_tokens)
     torch.manual_seed(spec["seed"])
     if spec["weights"] == "real":
         model = model_class.from_pretrained(
@@ -167,7 +230,7 @@ def build(spec, config, device, prompt_tokens):
         ).to(device)
     else:
         with torch.device(device):
-            model = model_class.from_config(config, **_keywords(spec, dtype))
+            model = _from_config(model_class, config, spec, dtype)
         # Some models make parts on the host whatever the default device is.
         model = model.to(device=device)
     model.eval()
@@ -205,11 +268,26 @@ def prompt_inputs(spec, config, device):
                 "usage", f"--prompt: no tokenizer in {os.path.basename(path)} ({error}); use --prompt-tokens."[:400]
             ) from error
         ids = tokenizer([spec["prompt"]] * spec["batch"], return_tensors="pt")["input_ids"]
+        if ids.shape[1] == 0:
+            raise JobError("usage", "--prompt: the tokenizer makes no token of that text.")
+        _check_positions(config, ids.shape[1] + spec["new_tokens"])
         return ids.to(device), torch.ones_like(ids).to(device)
-    text = config.get_text_config() if hasattr(config, "get_text_config") else config
-    vocabulary = getattr(text, "vocab_size", None) or 1000
+    _check_positions(config, spec["prompt_tokens"] + spec["new_tokens"])
+    vocabulary = _vocabulary(config) or 1000
     generator = torch.Generator().manual_seed(spec["seed"])
     low = min(10, vocabulary - 1)
     shape = (spec["batch"], spec["prompt_tokens"])
     ids = torch.randint(low, vocabulary, shape, generator=generator)
     return ids.to(device), torch.ones_like(ids).to(device)
+
+
+def _check_positions(config, tokens):
+    """Learned positions end; a run beyond them would fail deep inside, on a GPU beyond repair."""
+    text = _text(config)
+    if any(_value(text, name) for name in ("rope_parameters", "rope_theta", "rope_scaling", "alibi")):
+        return
+    last = _value(text, "max_position_embeddings") or _value(text, "n_positions")
+    if isinstance(last, int) and 0 < last < tokens:
+        raise JobError(
+            "usage", f"the model has {last} positions: fewer --prompt-tokens and --new-tokens (together {tokens})."
+        )

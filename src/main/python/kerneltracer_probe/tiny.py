@@ -106,7 +106,7 @@ def _is_count(value):
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _layer_lists(config, count):
+def layer_lists(config, count):
     """Values that say something of each layer: lists as long as there are layers."""
     return {
         key: value
@@ -117,7 +117,7 @@ def _layer_lists(config, count):
 
 def _kept_layers(config, count):
     """The indexes of the layers to keep: the first two of each kind."""
-    lists = _layer_lists(config, count)
+    lists = layer_lists(config, count)
     leading = max([config[key] for key in _LEADING if _is_count(config.get(key))], default=0)
     special = {
         key: set(value)
@@ -154,7 +154,7 @@ def _layers(config, changes):
             continue
         kept, leading, special = _kept_layers(config, count)
         changes[name] = len(kept)
-        for key, value in _layer_lists(config, count).items():
+        for key, value in layer_lists(config, count).items():
             changes[key] = [value[layer] for layer in kept]
         for key in _LEADING:
             if _is_count(config.get(key)) and leading:
@@ -244,7 +244,11 @@ def shrink(config):
     _rope(config, changes)
     _tokens(config, changes)
     for key, value in config.items():
-        if isinstance(value, dict) and key not in changes and (key.endswith("_config") or key == "decoder"):
+        if (
+            isinstance(value, dict)
+            and key not in changes
+            and (key.endswith("_config") or key in ("encoder", "decoder", "text_encoder", "audio_encoder"))
+        ):
             small = shrink(value)
             if small:
                 changes[key] = small

@@ -44,6 +44,10 @@ class Workload:
             # An id that no model samples: the stopping check runs as in production, the length is exact.
             "eos_token_id": -1,
             "pad_token_id": 0,
+            # The model's own generation_config.json may say otherwise; the marks and the memory estimate
+            # count on one sequence for each prompt and on eager steps.
+            "num_beams": 1,
+            "num_return_sequences": 1,
             "do_sample": spec["temperature"] is not None or spec["top_p"] is not None,
         }
         config = self.model.config
@@ -54,6 +58,9 @@ class Workload:
         if arguments["do_sample"]:
             arguments["temperature"] = spec["temperature"] or 1.0
             arguments["top_p"] = spec["top_p"] or 1.0
+            arguments["top_k"] = 0
+        if hasattr(self.model.generation_config, "disable_compile"):
+            arguments["disable_compile"] = True
         return arguments
 
     def _before_forward(self, _module, _inputs):

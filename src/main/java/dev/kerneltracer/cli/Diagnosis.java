@@ -1,6 +1,7 @@
 package dev.kerneltracer.cli;
 
 import dev.kerneltracer.UserException;
+import dev.kerneltracer.model.HubCache;
 import dev.kerneltracer.python.CacheDirectory;
 import dev.kerneltracer.python.Candidate;
 import dev.kerneltracer.python.DirectoryTree;
@@ -70,7 +71,7 @@ record Diagnosis(
     }
     progress.accept("measuring the cache directory");
     CacheDirectory cache = CacheDirectory.of(environment);
-    Path hub = hubCache(environment);
+    Path hub = HubCache.of(environment).root();
     return new Diagnosis(
         found,
         torch,
@@ -254,21 +255,6 @@ record Diagnosis(
     return bytes < 1_000_000_000L
         ? String.format(Locale.ROOT, "%.0f MB", bytes / 1e6)
         : String.format(Locale.ROOT, "%.1f GB", bytes / 1e9);
-  }
-
-  /// `HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`, in the order of huggingface_hub.
-  private static Path hubCache(Map<String, String> environment) {
-    String hub = environment.getOrDefault("HF_HUB_CACHE", "");
-    if (!hub.isEmpty()) {
-      return Path.of(hub);
-    }
-    String home = environment.getOrDefault("HF_HOME", "");
-    if (!home.isEmpty()) {
-      return Path.of(home, "hub");
-    }
-    String xdg = environment.getOrDefault("XDG_CACHE_HOME", "");
-    String base = xdg.isEmpty() ? environment.getOrDefault("HOME", "/") + "/.cache" : xdg;
-    return Path.of(base, "huggingface", "hub");
   }
 
   private static Map<String, Long> sizes(Path directory) {

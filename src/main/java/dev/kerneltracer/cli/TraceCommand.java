@@ -47,6 +47,8 @@ import picocli.CommandLine.Spec;
       "  kerneltracer trace --model-path ./my-model --tracers torch_dispatch --format json"
     })
 final class TraceCommand implements Callable<Integer> {
+  private static final long LONGEST_TIMEOUT_SECONDS = 31_536_000;
+
   @SuppressWarnings("NullAway.Init")
   @Spec
   private CommandSpec spec;
@@ -159,8 +161,9 @@ final class TraceCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (timeoutSeconds < 1) {
-      throw new UserException(ExitCode.USAGE, "--timeout must be at least 1 second", null);
+    if (timeoutSeconds < 1 || timeoutSeconds > LONGEST_TIMEOUT_SECONDS) {
+      throw new UserException(
+          ExitCode.USAGE, "--timeout is from 1 second to a year (31536000)", null);
     }
     if (top < 1) {
       throw new UserException(ExitCode.USAGE, "--top must be at least 1", null);
@@ -181,13 +184,14 @@ final class TraceCommand implements Callable<Integer> {
       case ModelReference.Directory local -> ModelFiles.configuration(local.directory());
     }
     long startedNs = System.nanoTime();
+    List<TraceJob> plan = new ArrayList<>();
     List<JobResult> results = new ArrayList<>();
     try {
-      run(reference, settings, chosen, results);
+      run(reference, settings, chosen, plan, results);
     } finally {
       if (!results.isEmpty()) {
         RunSummary.record(
-            outputDirectory, spec.commandLine().getParseResult().originalArgs(), results);
+            outputDirectory, spec.commandLine().getParseResult().originalArgs(), plan, results);
       }
     }
     if (results.getLast().status().outcome() == Outcome.CANCELLED) {
@@ -204,11 +208,12 @@ final class TraceCommand implements Callable<Integer> {
     return failed ? ExitCode.JOBS_FAILED.code() : ExitCode.OK.code();
   }
 
-  /// Runs one job after the other and adds how each ended to `results`.
+  /// Adds every job to `plan`, then runs one after the other and adds how each ended to `results`.
   private void run(
       ModelReference reference,
       TraceSettings settings,
       List<Tracer> chosen,
+      List<TraceJob> plan,
       List<JobResult> results) {
     try (ProgressLine progress = ProgressLine.start(reference.label(), quiet)) {
       Interpreter interpreter =
@@ -227,9 +232,11 @@ final class TraceCommand implements Callable<Integer> {
               line -> progress.show(line, results.size(), chosen.size()));
       boolean skip = !force && ifExists == IfExists.SKIP;
       for (Tracer tracer : chosen) {
-        TraceJob job =
+        plan.add(
             new TraceJob(
-                reference, tracer, "eval", settings, outputDirectory, interpreter.packages());
+                reference, tracer, "eval", settings, outputDirectory, interpreter.packages()));
+      }
+      for (TraceJob job : plan) {
         JobResult result = runner.run(job, skip);
         results.add(result);
         if (result.fatal() != null) {

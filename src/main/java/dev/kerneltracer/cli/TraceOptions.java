@@ -136,6 +136,15 @@ final class TraceOptions {
   private int warmup;
 
   @Option(
+      names = "--memory-check",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      order = 25,
+      description = "Refuse a run whose estimated memory is not free (default: on).")
+  private boolean memoryCheck = true;
+
+  @Option(
       names = "--record-shapes",
       negatable = true,
       defaultValue = "true",
@@ -202,6 +211,7 @@ final class TraceOptions {
         trustRemoteCode,
         seed,
         warmup,
+        memoryCheck,
         new TraceSettings.Recording(
             recordShapes, withStack, profileMemory, withFlops, keyAverages));
   }

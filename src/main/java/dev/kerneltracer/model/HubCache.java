@@ -24,19 +24,26 @@ public final class HubCache {
     for (String name : new String[] {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
       String value = environment.get(name);
       if (value != null && !value.isEmpty()) {
-        return new HubCache(Path.of(value));
+        return new HubCache(expanded(value));
       }
     }
     String home = environment.get("HF_HOME");
     if (home != null && !home.isEmpty()) {
-      return new HubCache(Path.of(home, "hub"));
+      return new HubCache(expanded(home).resolve("hub"));
     }
     String xdg = environment.get("XDG_CACHE_HOME");
     Path caches =
         xdg != null && !xdg.isEmpty()
-            ? Path.of(xdg)
+            ? expanded(xdg)
             : Path.of(System.getProperty("user.home"), ".cache");
     return new HubCache(caches.resolve("huggingface/hub"));
+  }
+
+  /// As huggingface_hub does it, a leading `~/` is the home directory.
+  private static Path expanded(String path) {
+    return path.startsWith("~/")
+        ? Path.of(System.getProperty("user.home"), path.substring(2))
+        : Path.of(path);
   }
 
   public Path root() {

@@ -18,8 +18,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// The files of a model's directory, as far as they must be right before anything is started.
 public final class ModelFiles {
   private static final JsonMapper JSON = new JsonMapper();
-  private static final List<String> INDEXES =
-      List.of("model.safetensors.index.json", "pytorch_model.bin.index.json");
+  private static final List<String> WEIGHTS = List.of("model.safetensors", "pytorch_model.bin");
 
   private ModelFiles() {}
 
@@ -44,30 +43,38 @@ public final class ModelFiles {
     return node;
   }
 
-  /// The weight files that the index names and the directory lacks; `[weights]` where there are
-  /// none at all; empty where everything is there.
+  /// The weight files that the directory should hold and lacks, looked for in Transformers' order:
+  /// one safetensors file, else its shards, else one pickle, else its shards. Empty where
+  /// everything is there.
   public static List<String> missingWeights(Path directory) {
-    for (String index : INDEXES) {
-      Path file = directory.resolve(index);
-      if (Files.exists(file)) {
+    for (String single : WEIGHTS) {
+      if (Files.exists(directory.resolve(single))) {
+        return List.of();
+      }
+      Path index = directory.resolve(single + ".index.json");
+      if (Files.exists(index)) {
         TreeSet<String> shards = new TreeSet<>();
-        for (JsonNode shard : readJson(file).path("weight_map")) {
+        for (JsonNode shard : readJson(index).path("weight_map")) {
           shards.add(shard.asString(""));
         }
         return shards.stream().filter(shard -> !Files.exists(directory.resolve(shard))).toList();
       }
     }
-    return weightFiles(directory).isEmpty() ? List.of("model.safetensors") : List.of();
+    return List.of(WEIGHTS.getFirst());
   }
 
-  /// Everything in the directory that a run's result depends on, one line each: name, size and,
-  /// since a local directory changes in place, the time of the last change.
-  public static List<String> weightFiles(Path directory) {
+  /// The files that a run's result depends on, one line each: name, size and, since a local
+  /// directory changes in place, the time of the last change. config.json is left to its content.
+  ///
+  /// @param weights also the weight files
+  public static List<String> fingerprint(Path directory, boolean weights) {
     List<String> lines = new ArrayList<>();
     try (Stream<Path> files = Files.list(directory)) {
       for (Path file : files.sorted().toList()) {
         String name = file.getFileName().toString();
-        if (name.endsWith(".safetensors") || name.endsWith(".bin") || name.endsWith(".pt")) {
+        boolean isWeight =
+            name.endsWith(".safetensors") || name.endsWith(".bin") || name.endsWith(".pt");
+        if (Files.isRegularFile(file) && !name.equals("config.json") && (weights || !isWeight)) {
           lines.add(name + " " + Files.size(file) + " " + Files.getLastModifiedTime(file));
         }
       }

@@ -65,7 +65,9 @@ final class JobDirectory implements AutoCloseable {
   void removePartial() throws IOException {
     try (Stream<Path> files = Files.walk(path)) {
       for (Path file : files.toList()) {
-        if (Files.isRegularFile(file) && file.getFileName().toString().contains(".partial")) {
+        String name = file.getFileName().toString();
+        if (Files.isRegularFile(file)
+            && (name.endsWith(".partial") || name.endsWith(".partial.json.gz"))) {
           Files.deleteIfExists(file);
         }
       }

@@ -109,7 +109,7 @@ public final class JobRunner {
           TargetProcess.start(
               python.executable(),
               probe,
-              List.of("-m", "kerneltracer_probe", specification.toString()),
+              List.of(probe.resolve("run_probe.py").toString(), specification.toString()),
               environment(),
               directory.resolve(JobDirectory.LOG));
       ProcessEnd processEnd;
@@ -160,10 +160,16 @@ public final class JobRunner {
               ? probe.toString()
               : probe + File.pathSeparator + theirs;
       return Map.of(
-          "PYTHONPATH", path,
-          "PYTHONUNBUFFERED", "1",
-          "HF_HUB_OFFLINE", "1",
-          "TOKENIZERS_PARALLELISM", "false");
+          "PYTHONHOME",
+          python.origin() == Origin.MANAGED ? "" : System.getenv().getOrDefault("PYTHONHOME", ""),
+          "PYTHONPATH",
+          path,
+          "PYTHONUNBUFFERED",
+          "1",
+          "HF_HUB_OFFLINE",
+          "1",
+          "TOKENIZERS_PARALLELISM",
+          "false");
     }
 
     private void hear(ProbeEvent event) {

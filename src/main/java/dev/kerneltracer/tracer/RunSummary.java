@@ -40,10 +40,12 @@ public final class RunSummary {
 
   private RunSummary() {}
 
-  /// Records a job's end in both files.
+  /// Records what a command planned, and how its jobs ended, in both files.
   ///
-  /// @param command the command line, for `run.json`
-  public static void record(Path outputDirectory, List<String> command, List<JobResult> results)
+  /// @param command the command line
+  /// @param planned all its jobs, also those that it did not come to
+  public static void record(
+      Path outputDirectory, List<String> command, List<TraceJob> planned, List<JobResult> results)
       throws IOException {
     Files.createDirectories(outputDirectory);
     Path lock = outputDirectory.resolve(".run.lock");
@@ -62,6 +64,8 @@ public final class RunSummary {
       ObjectNode run = JSON.createObjectNode();
       ArrayNode words = run.putArray("command");
       command.forEach(words::add);
+      ArrayNode plan = run.putArray("plan");
+      planned.forEach(job -> plan.add(job.relativeDirectory().toString()));
       run.put("ended", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
       ArrayNode all = run.putArray("jobs");
       jobs.values().forEach(all::add);

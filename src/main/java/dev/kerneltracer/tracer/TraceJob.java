@@ -73,6 +73,7 @@ public record TraceJob(
     spec.put("trust_remote_code", settings.trustRemoteCode());
     spec.put("seed", settings.seed());
     spec.put("warmup", settings.warmup());
+    spec.put("memory_check", settings.memoryCheck());
     TraceSettings.Recording recording = settings.recording();
     ObjectNode tracerSettings = spec.putObject("tracer_settings");
     if (tracer.equals(Tracer.TORCH_PROFILER)) {
@@ -93,6 +94,7 @@ public record TraceJob(
     ObjectNode spec = specification();
     // Where the same files lie does not change what runs.
     spec.withObject("model").remove("path");
+    spec.remove("memory_check");
     text.append(spec).append('\n').append(tracer.version()).append('\n');
     if (settings.device().equals("auto")) {
       // What `auto` becomes: the same command with and without a GPU are two jobs.
@@ -104,9 +106,9 @@ public record TraceJob(
       case ModelReference.Hub hub -> text.append(hub.directory().getFileName()).append('\n');
       case ModelReference.Directory local -> {
         text.append(ModelFiles.configuration(local.directory())).append('\n');
-        if (settings.weights() == TraceSettings.Weights.REAL) {
-          ModelFiles.weightFiles(local.directory()).forEach(line -> text.append(line).append('\n'));
-        }
+        boolean real = settings.weights() == TraceSettings.Weights.REAL;
+        ModelFiles.fingerprint(local.directory(), real)
+            .forEach(line -> text.append(line).append('\n'));
       }
     }
     for (String name : List.of("torch", "transformers", "vllm")) {

@@ -16,6 +16,7 @@ import tools.jackson.databind.JsonNode;
 /// @param newTokens generated tokens: one prefill and `newTokens` - 1 decode steps
 /// @param temperature null means greedy, as does `topP`
 /// @param warmup runs before the recorded one
+/// @param memoryCheck refuse a run whose estimated memory is not free
 public record TraceSettings(
     List<Map.Entry<String, JsonNode>> set,
     boolean tiny,
@@ -32,6 +33,7 @@ public record TraceSettings(
     boolean trustRemoteCode,
     long seed,
     int warmup,
+    boolean memoryCheck,
     Recording recording) {
 
   /// Where a model's weights come from.

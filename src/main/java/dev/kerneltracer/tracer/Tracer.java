@@ -41,6 +41,9 @@ public record Tracer(
   /// @throws UserException for a name that no tracer bears
   public static List<Tracer> named(List<String> names) {
     List<Tracer> found = new ArrayList<>();
+    if (names.isEmpty()) {
+      throw new UserException(ExitCode.USAGE, "--tracers names no tracer", null);
+    }
     for (String name : names) {
       if (ALL.stream().noneMatch(tracer -> tracer.name.equals(name))) {
         throw new UserException(

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// The packaged program, run as a user runs it: in a process of its own.
 public final class Program {
@@ -90,17 +91,25 @@ public final class Program {
   }
 
   private final Map<String, String> environment = new HashMap<>();
-  private List<String> prefix = List.of(HOME.resolve("bin/kerneltracer").toString());
+  private @Nullable Path directory;
+  private List<String> prefix =
+      List.of(HOME.resolve("bin/kerneltracer").toAbsolutePath().toString());
 
   public Program with(String name, String value) {
     environment.put(name, value);
     return this;
   }
 
+  /// Runs it in that working directory.
+  public Program in(Path workingDirectory) {
+    directory = workingDirectory;
+    return this;
+  }
+
   /// Starts the program by another command line, such as a shell that joins a cgroup first.
   public Program startedBy(String... command) {
     List<String> words = new ArrayList<>(List.of(command));
-    words.add(HOME.resolve("bin/kerneltracer").toString());
+    words.add(HOME.resolve("bin/kerneltracer").toAbsolutePath().toString());
     prefix = words;
     return this;
   }
@@ -122,6 +131,9 @@ public final class Program {
     builder.environment().put("KERNELTRACER_TEST_MARK", mark);
     builder.environment().put("COLUMNS", "100");
     builder.environment().putAll(environment);
+    if (directory != null) {
+      builder.directory(directory.toFile());
+    }
     return new Running(builder.start(), mark, out, err);
   }
 

@@ -256,6 +256,87 @@ class TraceFaultsTest {
   }
 
   @Test
+  void aDtypeThatTorchDoesNotHaveIsAUsageError() throws Exception {
+    Run run = tiny("llama", directory, "--dtype", "floot32", "--tracers", "torch_dispatch");
+
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("floot32");
+  }
+
+  @Test
+  void moreTokensThanLearnedPositionsIsAUsageError() throws Exception {
+    Run run = tiny("gpt2", directory, "--prompt-tokens", "1030", "--tracers", "torch_dispatch");
+
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("1024 positions");
+  }
+
+  @Test
+  void aModelThatReadsNoTokensIsUnsupported() throws Exception {
+    Run run = tiny("vit", directory, "--tracers", "torch_dispatch");
+
+    assertThat(run.exitCode()).isEqualTo(1);
+    assertThat(run.out()).contains("unsupported_model", "no language model");
+  }
+
+  @Test
+  void filesOfTheWorkingDirectoryAreNotTakenForModules() throws Exception {
+    Path work = Files.createDirectory(directory.resolve("work"));
+    Files.writeString(work.resolve("random.py"), "raise RuntimeError('not the real random')");
+    Files.writeString(work.resolve("types.py"), "raise RuntimeError('not the real types')");
+
+    Run run =
+        new Program()
+            .in(work)
+            .run(
+                "trace",
+                "--model",
+                "type:llama",
+                "--tiny",
+                "--python",
+                python,
+                "--tracers",
+                "torch_dispatch",
+                "--new-tokens",
+                "2");
+
+    assertThat(run.exitCode()).as(run.out() + run.err()).isZero();
+    assertThat(work.resolve("outputs/summary.csv")).exists();
+  }
+
+  @Test
+  void fewerLayersOfASavedConfigurationTakeItsLayerListsAlong() throws Exception {
+    Path model = Files.createDirectory(directory.resolve("mödel dir"));
+    Files.writeString(
+        model.resolve("config.json"),
+        """
+        {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "hidden_size": 64,
+         "intermediate_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2,
+         "head_dim": 16, "vocab_size": 128, "num_hidden_layers": 4,
+         "layer_types": ["full_attention", "full_attention", "full_attention", "full_attention"]}
+        """);
+
+    Run run =
+        new Program()
+            .with("LC_ALL", "C")
+            .run(
+                "trace",
+                "--model-path",
+                model.toString(),
+                "--set",
+                "num_hidden_layers=2",
+                "--python",
+                python,
+                "--tracers",
+                "torch_dispatch",
+                "-o",
+                directory.toString());
+
+    assertThat(run.exitCode()).as(run.out() + run.err()).isZero();
+    assertThat(run.out()).contains("mödel dir", "Qwen3ForCausalLM");
+  }
+
+  @Test
   void whatDoesNotFitIsRefusedWithTheNumbers() throws Exception {
     Run run =
         new Program()

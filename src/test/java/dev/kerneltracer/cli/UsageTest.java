@@ -43,6 +43,9 @@ class UsageTest {
     "trace --model type:../x,names no model type",
     "trace --model ../x,no model name",
     "trace --model type:llama --timeout 0,--timeout",
+    "trace --model type:llama --timeout 99999999999999,--timeout",
+    "trace --model type:llama --top 0,--top",
+    "'trace --model type:llama --tracers ,',no tracer",
     "trace --model type:llama --model-path .,mutually exclusive",
     "trace,needs a model"
   })

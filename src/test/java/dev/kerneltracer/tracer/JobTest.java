@@ -82,9 +82,11 @@ class JobTest {
 
   @Test
   void runsThatShareADirectoryReplaceTheirOwnRowsOnly() throws IOException {
-    RunSummary.record(directory, List.of("trace"), List.of(result("a", Outcome.FAILED)));
-    RunSummary.record(directory, List.of("trace"), List.of(result("b", Outcome.SUCCESS)));
-    RunSummary.record(directory, List.of("trace"), List.of(result("a", Outcome.SUCCESS)));
+    RunSummary.record(directory, List.of("trace"), List.of(), List.of(result("a", Outcome.FAILED)));
+    RunSummary.record(
+        directory, List.of("trace"), List.of(), List.of(result("b", Outcome.SUCCESS)));
+    RunSummary.record(
+        directory, List.of("trace"), List.of(), List.of(result("a", Outcome.SUCCESS)));
 
     assertThat(Files.readAllLines(directory.resolve("summary.csv")))
         .hasSize(3)
@@ -171,6 +173,7 @@ class JobTest {
         false,
         0,
         1,
+        true,
         new TraceSettings.Recording(true, withStack, false, false, false));
   }
 }
