@@ -23,27 +23,19 @@ def _known_keys(config):
     return {key for key in keys if not key.startswith("_") and key != "transformers_version"}
 
 
-def _children(config):
-    """Nested values that a dotted key may enter: sub-configurations and dictionaries."""
-    return {key: value for key, value in vars(config).items() if hasattr(value, "to_dict") or isinstance(value, dict)}
-
-
 def _check_key(config, dotted):
-    """Refuses a key that the configuration does not have, naming the nearest that it has."""
+    """Refuses a key that the configuration does not have, naming the nearest that it has. What stands in
+    plain dictionaries (rope_parameters, ...) is open."""
     here, path = config, ""
     for part in dotted.split("."):
-        if isinstance(here, dict):
-            if not here or part in here or isinstance(next(iter(here.values())), (int, float, str)):
-                # The keys of plain dictionaries (rope_parameters, ...) are open.
-                here = here.get(part)
-                path += part + "."
-                continue
-            known = set(here)
-        else:
-            known = _known_keys(here) if hasattr(here, "to_dict") else set()
+        if here is None or isinstance(here, dict):
+            return
+        if not hasattr(here, "to_dict"):
+            raise JobError("usage", f"--set {dotted}: '{path.rstrip('.')}' is a plain value, nothing lies in it.")
+        known = _known_keys(here)
         if part not in known:
             raise JobError("usage", f"--set {dotted}: the configuration has no '{path}{part}'.{_nearest(part, known)}")
-        here = here.get(part) if isinstance(here, dict) else getattr(here, part, None)
+        here = getattr(here, part, None)
         path += part + "."
 
 
@@ -57,6 +49,8 @@ def _merge(target, dotted, value, config):
     inner = target.get(head)
     if not isinstance(inner, dict):
         inner = dict(child) if isinstance(child, dict) else {}
+        if hasattr(child, "to_dict"):
+            inner["model_type"] = child.model_type
     target[head] = inner
     _merge(inner, rest, value, child if hasattr(child, "to_dict") else None)
 
@@ -124,7 +118,7 @@ def load(spec):
 
         full = config.to_dict()
         full.setdefault("model_type", config.model_type)
-        _deep(given, tiny.shrink(full))
+        _deep(given, tiny.shrink(full, [dotted for dotted, _ in spec["set"]]))
         if spec["set"]:
             config = _build(kind, json.loads(json.dumps(given)), what)
     for dotted, value in spec["set"]:

@@ -147,10 +147,10 @@ def _kept_layers(config, count):
     return kept, leading, special
 
 
-def _layers(config, changes):
+def _layers(config, changes, wanted, prefix):
     for name in _LAYER_COUNTS:
         count = config.get(name)
-        if not _is_count(count) or count <= 2:
+        if not _is_count(count) or count <= 2 or prefix + name in wanted:
             continue
         kept, leading, special = _kept_layers(config, count)
         changes[name] = len(kept)
@@ -204,10 +204,11 @@ def _rope(config, changes):
             changes[key] = {**rope, **new}
 
 
-def shrink(config):
-    """The changes that make the configuration `config` (a dictionary) tiny."""
+def shrink(config, wanted=(), prefix=""):
+    """The changes that make the configuration `config` (a dictionary) tiny. The dotted keys in `wanted`
+    will be set by the user: a number of layers among them is left alone, with what goes by layer."""
     changes = {}
-    _layers(config, changes)
+    _layers(config, changes, wanted, prefix)
     _heads(config, changes)
     widths = {config[key] for key in _WIDTHS if _is_count(config.get(key))}
     for key, value in config.items():
@@ -249,9 +250,10 @@ def shrink(config):
             and key not in changes
             and (key.endswith("_config") or key in ("encoder", "decoder", "text_encoder", "audio_encoder"))
         ):
-            small = shrink(value)
+            small = shrink(value, wanted, f"{prefix}{key}.")
             if small:
-                changes[key] = small
+                kind = {"model_type": value["model_type"]} if value.get("model_type") else {}
+                changes[key] = {**kind, **small}
     return changes
 
 

@@ -337,6 +337,34 @@ class TraceFaultsTest {
   }
 
   @Test
+  void aKeyInsideAPlainValueIsAUsageError() throws Exception {
+    Run run = tiny("llama", directory, "--set", "hidden_size.x=2");
+
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("'hidden_size' is a plain value");
+  }
+
+  @Test
+  void tinyLeavesTheNumberOfLayersThatTheUserSets() throws Exception {
+    Run run =
+        tiny(
+            "gemma3_text",
+            directory,
+            "--set",
+            "num_hidden_layers=8",
+            "--set",
+            "rope_parameters.full_attention.rope_theta=5000",
+            "--tracers",
+            "torch_dispatch");
+
+    assertThat(run.exitCode()).as(run.out() + run.err()).isZero();
+    String counts =
+        Files.readString(
+            directory.resolve("type/gemma3_text/eval/torch_dispatch/torch_dispatch.json"));
+    assertThat(counts).contains("\"count\": 16");
+  }
+
+  @Test
   void whatDoesNotFitIsRefusedWithTheNumbers() throws Exception {
     Run run =
         new Program()
