@@ -59,6 +59,7 @@ final class TraceReport {
 
   private String headline() {
     List<String> parts = new ArrayList<>();
+    boolean forward = false;
     parts.add(results.model().label());
     for (JobResult result : results.jobs()) {
       Map<String, JsonNode> built = result.model();
@@ -66,6 +67,7 @@ final class TraceReport {
         parts.add(text(built, "model_class"));
         parts.add(Amount.parameters(number(built, "parameters")) + " parameters");
         parts.add(text(built, "dtype"));
+        forward = text(built, "run").equals("forward");
         break;
       }
     }
@@ -73,7 +75,7 @@ final class TraceReport {
     parts.add("batch " + settings.batch());
     parts.add(
         settings.prompt() == null ? settings.promptTokens() + " prompt tokens" : "a text prompt");
-    parts.add(settings.newTokens() + " new tokens");
+    parts.add(forward ? "one forward pass" : settings.newTokens() + " new tokens");
     return String.join(", ", parts) + ".";
   }
 

@@ -99,8 +99,9 @@ class ModelTypesTest {
 
   @Test
   void encodersRunOneForwardPass() throws Exception {
-    trace(python, "bert", "--tiny");
+    Run run = trace(python, "bert", "--tiny");
 
+    assertThat(run.out().replaceAll("\\s+", " ")).contains("BertForMaskedLM", "one forward pass");
     JsonNode dispatch = dispatch("bert");
     assertThat(phases(dispatch).keySet()).containsExactly("forward");
     assertThat(operators("bert")).containsKey("aten::addmm");
@@ -164,7 +165,7 @@ class ModelTypesTest {
     assertThat(counts.get(3).keySet()).isEqualTo(counts.get(0).keySet());
   }
 
-  private static void trace(String interpreter, String type, String... more) throws Exception {
+  private static Run trace(String interpreter, String type, String... more) throws Exception {
     List<String> arguments =
         new ArrayList<>(
             List.of(
@@ -180,6 +181,7 @@ class ModelTypesTest {
     arguments.addAll(List.of(more));
     Run run = new Program().run(arguments.toArray(String[]::new));
     assertThat(run.exitCode()).as(run.err() + run.out()).isZero();
+    return run;
   }
 
   private static void assertGenerated(String type) throws IOException {
