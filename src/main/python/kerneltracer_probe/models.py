@@ -187,7 +187,7 @@ def _refuse_what_does_not_fit(spec, model_class, run, config, dtype, device, pro
     weights = parameters * size
     if spec["weights"] == "real" and getattr(config, "quantization_config", None):
         weights = _weights_on_disk(spec["model"]["path"]) or weights
-    # Only the last position's logits are computed by generate() since Transformers 4.45.
+    # generate() computes the last position's logits alone: some models from 4.45 on, most from 4.46 on.
     trimmed = run == "generate" and _version(transformers) >= (4, 46)
     logit_rows = spec["batch"] * (1 if trimmed else prompt_tokens)
     parts = _estimate_bytes(config, weights, size, spec, prompt_tokens, logit_rows)
@@ -221,6 +221,8 @@ def build(spec, config, device, prompt_tokens):
     import torch
 
     model_class, run = _classes(config)
+    # The last generated token is never fed back.
+    _check_positions(config, prompt_tokens + (spec["new_tokens"] - 1 if run == "generate" else 0))
     dtype = pick_dtype(spec["dtype"], config, device)
     _refuse_what_does_not_fit(spec, model_class, run, config, dtype, device, prompt_tokens)
     torch.manual_seed(spec["seed"])
@@ -270,9 +272,7 @@ def prompt_inputs(spec, config, device):
         ids = tokenizer([spec["prompt"]] * spec["batch"], return_tensors="pt")["input_ids"]
         if ids.shape[1] == 0:
             raise JobError("usage", "--prompt: the tokenizer makes no token of that text.")
-        _check_positions(config, ids.shape[1] + spec["new_tokens"])
         return ids.to(device), torch.ones_like(ids).to(device)
-    _check_positions(config, spec["prompt_tokens"] + spec["new_tokens"])
     vocabulary = _vocabulary(config) or 1000
     generator = torch.Generator().manual_seed(spec["seed"])
     low = min(10, vocabulary - 1)
@@ -289,5 +289,6 @@ def _check_positions(config, tokens):
     last = _value(text, "max_position_embeddings") or _value(text, "n_positions")
     if isinstance(last, int) and 0 < last < tokens:
         raise JobError(
-            "usage", f"the model has {last} positions: fewer --prompt-tokens and --new-tokens (together {tokens})."
+            "usage",
+            f"the model has {last} positions but {tokens} are asked for: fewer --prompt-tokens or --new-tokens.",
         )
