@@ -1,4 +1,4 @@
-"""What the traced process tells KernelTracer: one JSON line per event on an inherited pipe."""
+"""What the traced process tells KernelTracer: one JSON line per event on an inherited pipe, and files."""
 
 import json
 import os
@@ -43,3 +43,12 @@ def phase(name):
 
 def note(text):
     event("note", text=text)
+
+
+def write_json(path, value):
+    """Writes a result file under a temporary name, which KernelTracer removes where this process is
+    ended in the middle, and renames it when it is whole."""
+    with open(path + ".partial", "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1)
+        file.write("\n")
+    os.replace(path + ".partial", path)

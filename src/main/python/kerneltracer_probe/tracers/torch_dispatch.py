@@ -1,10 +1,9 @@
 """TorchDispatchMode: every ATen operator that reaches a backend, with its inputs, counted exactly."""
 
-import json
 import os
 import time
 
-from ..report import event, phase
+from ..report import event, phase, write_json
 
 _DTYPES = {
     "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64",
@@ -19,14 +18,6 @@ def dtype_name(dtype):
     return _DTYPES.get(name, name)
 
 
-def _contiguous_stride(shape):
-    stride, step = [], 1
-    for size in reversed(shape):
-        stride.append(step)
-        step *= max(size, 1)
-    return tuple(reversed(stride))
-
-
 def describe(value):
     """`T([1, 2, 2560], f16)`, with `stride=(...)` only where the tensor is not contiguous; containers
     keep their brackets, everything else its repr."""
@@ -36,9 +27,7 @@ def describe(value):
         shape = list(value.shape)
         stride = ""
         if value.layout == torch.strided and not value.is_contiguous():
-            actual = tuple(value.stride())
-            if actual != _contiguous_stride(shape):
-                stride = f", stride={actual}"
+            stride = f", stride={tuple(value.stride())}"
         return f"T({shape}, {dtype_name(value.dtype)}{stride})"
     if isinstance(value, torch.dtype):
         return f"'{dtype_name(value)}'"
@@ -96,8 +85,4 @@ def trace(workload, spec, directory):
         ]
         for name, rows in sorted(counts.items())
     }
-    final = os.path.join(directory, "torch_dispatch.json")
-    with open(final + ".partial", "w", encoding="utf-8") as file:
-        json.dump(result, file, indent=1)
-        file.write("\n")
-    os.replace(final + ".partial", final)
+    write_json(os.path.join(directory, "torch_dispatch.json"), result)

@@ -1,10 +1,9 @@
 """torch.profiler (Kineto): every operator, kernel launch and kernel with its times, as a Chrome trace."""
 
-import json
 import os
 import time
 
-from ..report import event, phase
+from ..report import event, phase, write_json
 
 
 def trace(workload, spec, directory):
@@ -55,13 +54,6 @@ def trace(workload, spec, directory):
         _write_key_averages(profiler, os.path.join(directory, "key_averages.json"))
 
 
-def _write_json(rows, path):
-    with open(path + ".partial", "w", encoding="utf-8") as file:
-        json.dump(rows, file, indent=1)
-        file.write("\n")
-    os.replace(path + ".partial", path)
-
-
 def _write_flops(profiler, path):
     """The FLOPs that torch derives from an operator's shapes; the trace does not hold them."""
     rows = {}
@@ -70,7 +62,7 @@ def _write_flops(profiler, path):
             rows.setdefault(row.key, []).append(
                 {"count": row.count, "flops": row.flops, "input_shapes": row.input_shapes}
             )
-    _write_json(dict(sorted(rows.items())), path)
+    write_json(path, dict(sorted(rows.items())))
 
 
 def _write_key_averages(profiler, path):
@@ -87,4 +79,4 @@ def _write_key_averages(profiler, path):
         }
         for row in profiler.key_averages()
     ]
-    _write_json(rows, path)
+    write_json(path, rows)

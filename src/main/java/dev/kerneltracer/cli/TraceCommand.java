@@ -178,10 +178,8 @@ final class TraceCommand implements Callable<Integer> {
     ModelReference reference = model.resolve();
     boolean ofType = reference instanceof ModelReference.Type;
     TraceSettings settings = options.settings(ofType);
-    switch (reference) {
-      case ModelReference.Type _ -> {}
-      case ModelReference.Hub hub -> ModelFiles.configuration(hub.directory());
-      case ModelReference.Directory local -> ModelFiles.configuration(local.directory());
+    if (reference.directory() != null) {
+      ModelFiles.configuration(reference.directory());
     }
     long startedNs = System.nanoTime();
     List<TraceJob> plan = new ArrayList<>();

@@ -6,11 +6,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /// What the user called the model, resolved.
 public sealed interface ModelReference {
   /// How the user wrote it.
   String label();
+
+  /// The directory with its config.json and weights; null for a type, which has none.
+  @Nullable Path directory();
 
   /// The two directory levels of its results: `org/name`, `local/FOLDER` or `type/NAME`.
   Path resultPath();
@@ -49,6 +53,11 @@ public sealed interface ModelReference {
     @Override
     public String label() {
       return "type:" + name;
+    }
+
+    @Override
+    public @Nullable Path directory() {
+      return null;
     }
 
     @Override

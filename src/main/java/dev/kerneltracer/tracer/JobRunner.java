@@ -4,7 +4,6 @@ import dev.kerneltracer.AtomicFile;
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import dev.kerneltracer.model.ModelFiles;
-import dev.kerneltracer.model.ModelReference;
 import dev.kerneltracer.python.Interpreter;
 import dev.kerneltracer.python.Origin;
 import dev.kerneltracer.python.ProbeEvent;
@@ -132,12 +131,7 @@ public final class JobRunner {
     }
 
     private @Nullable String missingWeights() {
-      Path files =
-          switch (job.model()) {
-            case ModelReference.Type _ -> null;
-            case ModelReference.Hub hub -> hub.directory();
-            case ModelReference.Directory local -> local.directory();
-          };
+      Path files = job.model().directory();
       if (files == null || job.settings().weights() == TraceSettings.Weights.RANDOM) {
         return null;
       }
@@ -154,16 +148,13 @@ public final class JobRunner {
 
     private Map<String, String> environment() {
       // The managed environment is complete: what else lies on a path could only contradict it.
-      String theirs = python.origin() == Origin.MANAGED ? null : System.getenv("PYTHONPATH");
-      String path =
-          theirs == null || theirs.isEmpty()
-              ? probe.toString()
-              : probe + File.pathSeparator + theirs;
+      Map<String, String> theirs = python.origin() == Origin.MANAGED ? Map.of() : System.getenv();
+      String more = theirs.getOrDefault("PYTHONPATH", "");
       return Map.of(
           "PYTHONHOME",
-          python.origin() == Origin.MANAGED ? "" : System.getenv().getOrDefault("PYTHONHOME", ""),
+          theirs.getOrDefault("PYTHONHOME", ""),
           "PYTHONPATH",
-          path,
+          more.isEmpty() ? probe.toString() : probe + File.pathSeparator + more,
           "PYTHONUNBUFFERED",
           "1",
           "HF_HUB_OFFLINE",
@@ -205,11 +196,13 @@ public final class JobRunner {
       try {
         if (job.tracer().equals(Tracer.TORCH_PROFILER)) {
           progress.accept(job.tracer().name() + ": reading the trace");
-          profile = ProfileFiles.write(TraceFiles.only(directory), directory, "torch");
-          if (!profile.trust().complete()) {
+          ProfileFiles.Profile written =
+              ProfileFiles.write(TraceFiles.only(directory), directory, "torch");
+          if (!written.trust().complete()) {
             String reason = "torch.profiler wrote a damaged trace; is the disk full?";
             return new JobEnd(Outcome.FAILED, reason, null, null);
           }
+          profile = written;
         } else {
           dispatched = DispatchCounts.read(directory);
         }
