@@ -84,10 +84,10 @@ final class EventParser {
     return from[field.slot()] >= 0;
   }
 
-  /// Whether the field is exactly this one ASCII letter.
-  boolean is(Field field, char letter) {
+  /// Whether the field is exactly this ASCII text.
+  boolean is(Field field, String text) {
     int index = field.slot();
-    return from[index] >= 0 && to[index] - from[index] == 1 && json.bytes[from[index]] == letter;
+    return from[index] >= 0 && json.equals(from[index], to[index], text);
   }
 
   /// The id of the field's text, -1 where the event has none.

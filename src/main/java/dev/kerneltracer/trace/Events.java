@@ -29,15 +29,21 @@ public final class Events {
   private final IntColumn registers = new IntColumn();
   private final IntColumn sharedMemories = new IntColumn();
   private final LongColumn byteCounts = new LongColumn();
+  private final ByteColumn occupancies = new ByteColumn();
 
   private final IntColumn inputDims = new IntColumn();
   private final IntColumn inputTypes = new IntColumn();
   private final LongColumn sequenceNumbers = new LongColumn();
+  private final IntColumn forwardThreads = new IntColumn();
   private final IntColumn callStacks = new IntColumn();
 
   private final LongColumn pythonIds = new LongColumn();
   private final LongColumn pythonParentIds = new LongColumn();
   private final LongColumn pythonModuleIds = new LongColumn();
+
+  private final Collectives collectives = new Collectives();
+  private final MemoryEvents memory = new MemoryEvents();
+  private final Flows flows = new Flows();
 
   private long unusableTimes;
   private long negativeDurations;
@@ -46,7 +52,30 @@ public final class Events {
     this.strings = strings;
   }
 
+  /// Keeps what is read of an event: complete events, the allocator's reports, and the flows from
+  /// forward to backward operators.
   void add(EventParser event) {
+    if (event.is(Field.PHASE, "X")) {
+      addComplete(event);
+    } else if (event.is(Field.NAME, "[memory]")) {
+      long time = event.nanoseconds(Field.START);
+      if (time != DecimalNumber.UNUSABLE) {
+        memory.add(event, time, thread(event));
+      }
+    } else if (event.is(Field.CATEGORY, "fwdbwd") && event.has(Field.FLOW_ID)) {
+      long time = event.nanoseconds(Field.START);
+      if (time != DecimalNumber.UNUSABLE) {
+        flows.add(event.id(Field.FLOW_ID), time, thread(event), event.is(Field.PHASE, "f"));
+      }
+    }
+  }
+
+  private int thread(EventParser event) {
+    int process = event.intern(Field.PROCESS, strings);
+    return threadTable.id(process, event.intern(Field.THREAD, strings));
+  }
+
+  private void addComplete(EventParser event) {
     byte categoryId = categoryTable.id(event.intern(Field.CATEGORY, strings), strings);
     Category category = categoryTable.category(categoryId);
     long start = event.nanoseconds(Field.START);
@@ -69,6 +98,9 @@ public final class Events {
     externalIds.add(event.id(Field.EXTERNAL_ID));
     correlations.add(event.id(Field.CORRELATION));
     details.add(addDetail(category, event, process, thread));
+    if (event.has(Field.COLLECTIVE)) {
+      collectives.add(names.size() - 1, event, strings);
+    }
   }
 
   private int addDetail(Category category, EventParser event, int process, int thread) {
@@ -89,6 +121,8 @@ public final class Events {
     registers.add(event.count(Field.REGISTERS));
     sharedMemories.add(event.count(Field.SHARED_MEMORY));
     byteCounts.add(event.id(Field.BYTES));
+    occupancies.add(
+        event.has(Field.OCCUPANCY) ? (byte) Math.clamp(event.id(Field.OCCUPANCY), 0, 100) : -1);
     return devices.size() - 1;
   }
 
@@ -96,6 +130,7 @@ public final class Events {
     inputDims.add(event.intern(Field.INPUT_DIMS, strings));
     inputTypes.add(event.intern(Field.INPUT_TYPES, strings));
     sequenceNumbers.add(event.has(Field.SEQUENCE_NUMBER) ? event.id(Field.SEQUENCE_NUMBER) : -1);
+    forwardThreads.add(event.count(Field.FORWARD_THREAD));
     callStacks.add(event.intern(Field.CALL_STACK, strings));
     return inputDims.size() - 1;
   }
@@ -208,6 +243,11 @@ public final class Events {
     return sharedMemories.get(detail(row));
   }
 
+  /// A kernel's estimated achieved occupancy in percent; -1 where the trace does not say.
+  public int occupancyPercent(int row) {
+    return occupancies.get(detail(row));
+  }
+
   /// The bytes of a copy or fill.
   public long bytes(int row) {
     return byteCounts.get(detail(row));
@@ -226,6 +266,12 @@ public final class Events {
   /// An operator's sequence number; -1 for none.
   public long sequenceNumber(int row) {
     return sequenceNumbers.get(detail(row));
+  }
+
+  /// Of a backward operator the number (not the tid) of the thread that ran the forward one; 0 for
+  /// any other operator.
+  public int forwardThread(int row) {
+    return forwardThreads.get(detail(row));
   }
 
   /// An operator's `Call stack`, frames between semicolons.
@@ -252,6 +298,18 @@ public final class Events {
     return category(row) == Category.PYTHON_FUNCTION
         && names.get(row) >= 0
         && strings.startsWith(names.get(row), MODULE_PREFIX);
+  }
+
+  public Collectives collectives() {
+    return collectives;
+  }
+
+  public MemoryEvents memory() {
+    return memory;
+  }
+
+  public Flows flows() {
+    return flows;
   }
 
   long unusableTimes() {

@@ -29,6 +29,20 @@ enum Field {
   PYTHON_ID,
   PYTHON_PARENT_ID,
   PYTHON_MODULE_ID,
+  FLOW_ID,
+  FORWARD_THREAD,
+  OCCUPANCY,
+  COLLECTIVE,
+  IN_ELEMENTS,
+  OUT_ELEMENTS,
+  ELEMENT_TYPE,
+  GROUP_SIZE,
+  GROUP_NAME,
+  GROUP_DESCRIPTION,
+  TOTAL_ALLOCATED,
+  TOTAL_RESERVED,
+  DEVICE_TYPE,
+  DEVICE_ID,
   OTHER;
 
   /// Where a parser keeps this field: the index is private to one run, never written down.
@@ -47,6 +61,7 @@ enum Field {
       case "ts" -> START;
       case "dur" -> DURATION;
       case "args" -> ARGUMENTS;
+      case "id" -> FLOW_ID;
       default -> OTHER;
     };
   }
@@ -69,6 +84,19 @@ enum Field {
       case "python id" -> PYTHON_ID;
       case "python parent id" -> PYTHON_PARENT_ID;
       case "python module id" -> PYTHON_MODULE_ID;
+      case "fwd thread id" -> FORWARD_THREAD;
+      case "est. achieved occupancy %" -> OCCUPANCY;
+      case "collective name" -> COLLECTIVE;
+      case "in msg nelems" -> IN_ELEMENTS;
+      case "out msg nelems" -> OUT_ELEMENTS;
+      case "dtype" -> ELEMENT_TYPE;
+      case "group size" -> GROUP_SIZE;
+      case "process group name" -> GROUP_NAME;
+      case "process group description" -> GROUP_DESCRIPTION;
+      case "total allocated" -> TOTAL_ALLOCATED;
+      case "total reserved" -> TOTAL_RESERVED;
+      case "device type" -> DEVICE_TYPE;
+      case "device id" -> DEVICE_ID;
       default -> OTHER;
     };
   }

@@ -172,9 +172,7 @@ final class TraceScanner {
     if (parser.has(Field.PHASE)) {
       phaseSeen = true;
     }
-    if (parser.is(Field.PHASE, 'X')) {
-      events.add(parser);
-    }
+    events.add(parser);
     noteOddities(start);
   }
 

@@ -80,6 +80,7 @@ class TruthTest {
     counted.put("kernel time", totals.kernelTimeNs());
     counted.put("memcpys", totals.memcpys());
     counted.put("memcpy time", totals.memcpyTimeNs());
+    counted.put("memory reports", (long) trace.events().memory().size());
     counted.put("memsets", totals.memsets());
     counted.put("memset time", totals.memsetTimeNs());
     counted.put("span", totals.spanNs());
@@ -102,6 +103,7 @@ class TruthTest {
     expected.put("kernel time", truth.at("/kernels/total_ns").asLong());
     expected.put("memcpys", truth.at("/memcpy/count").asLong());
     expected.put("memcpy time", truth.at("/memcpy/total_ns").asLong());
+    expected.put("memory reports", truth.path("memory_instants").asLong());
     expected.put("memsets", truth.at("/memset/count").asLong());
     expected.put("memset time", truth.at("/memset/total_ns").asLong());
     expected.put("span", truth.get("span_x_ns").asLong());
