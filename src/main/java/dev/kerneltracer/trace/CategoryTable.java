@@ -3,16 +3,16 @@ package dev.kerneltracer.trace;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The distinct texts of `cat`, a byte each. Beyond 127 of them (no real trace comes near) the rest
-/// are one.
+/// The distinct texts of `cat`, a byte each; for all threads. Beyond 127 of them (no real trace
+/// comes near) the rest are one.
 final class CategoryTable {
   private static final int MOST = 127;
 
   private final LongIntMap ids = new LongIntMap(32);
   private final List<String> texts = new ArrayList<>();
-  private final List<Category> categories = new ArrayList<>();
+  private final Category[] categories = new Category[MOST];
 
-  byte id(int text, StringTable strings) {
+  synchronized byte id(int text, StringTable strings) {
     int known = ids.get(text);
     if (known >= 0) {
       return (byte) known;
@@ -23,7 +23,7 @@ final class CategoryTable {
     String category = strings.text(text);
     ids.putIfAbsent(text, texts.size());
     texts.add(category);
-    categories.add(Category.of(category));
+    categories[texts.size() - 1] = Category.of(category);
     return (byte) (texts.size() - 1);
   }
 
@@ -36,6 +36,6 @@ final class CategoryTable {
   }
 
   Category category(byte id) {
-    return categories.get(id);
+    return categories[id];
   }
 }

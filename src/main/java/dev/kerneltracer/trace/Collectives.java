@@ -24,6 +24,30 @@ public final class Collectives {
     outElements.add(event.id(Field.OUT_ELEMENTS));
   }
 
+  void addAll(Collectives other, int rowOffset) {
+    for (int i = 0; i < other.size(); i++) {
+      rows.add(other.row(i) + rowOffset);
+    }
+    names.addAll(other.names);
+    elementTypes.addAll(other.elementTypes);
+    groupNames.addAll(other.groupNames);
+    groupDescriptions.addAll(other.groupDescriptions);
+    groupSizes.addAll(other.groupSizes);
+    inElements.addAll(other.inElements);
+    outElements.addAll(other.outElements);
+  }
+
+  void clear() {
+    rows.clear();
+    names.clear();
+    elementTypes.clear();
+    groupNames.clear();
+    groupDescriptions.clear();
+    groupSizes.clear();
+    inElements.clear();
+    outElements.clear();
+  }
+
   public int size() {
     return rows.size();
   }

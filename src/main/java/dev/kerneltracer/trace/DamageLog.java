@@ -9,13 +9,11 @@ final class DamageLog {
 
   private final List<Damage> first = new ArrayList<>();
   private long count;
-  private long lastOffset = -1;
   private long bytesSkipped;
   private boolean eventsLost;
 
   void add(long offset, Damage.Kind kind) {
     count++;
-    lastOffset = offset;
     if (first.size() < KEPT) {
       first.add(new Damage(offset, kind));
     }
@@ -23,7 +21,7 @@ final class DamageLog {
 
   /// The text ends too early; said once, where the inflating has not said it already.
   void addCut(long offset) {
-    if (lastOffset != offset) {
+    if (first.stream().noneMatch(fault -> fault.offset() == offset)) {
       add(offset, Damage.Kind.CUT);
     }
   }

@@ -9,6 +9,7 @@ import java.util.List;
 public final class Events {
   private static final byte[] MODULE_PREFIX = {'n', 'n', '.', 'M', 'o', 'd', 'u', 'l', 'e', ':'};
 
+  private final EventTables tables;
   private final StringTable strings;
   private final IntColumn names = new IntColumn();
   private final ByteColumn categories = new ByteColumn();
@@ -18,9 +19,6 @@ public final class Events {
   private final LongColumn externalIds = new LongColumn();
   private final LongColumn correlations = new LongColumn();
   private final IntColumn details = new IntColumn();
-
-  private final CategoryTable categoryTable = new CategoryTable();
-  private final ThreadTable threadTable = new ThreadTable();
 
   private final IntColumn devices = new IntColumn();
   private final IntColumn streams = new IntColumn();
@@ -45,16 +43,25 @@ public final class Events {
   private final MemoryEvents memory = new MemoryEvents();
   private final Flows flows = new Flows();
 
+  private final LongIntMap categoriesOfText = new LongIntMap(32);
+  private long lastThreadKey = Long.MIN_VALUE;
+  private int lastThread;
+
+  private long seen;
+  private boolean phaseSeen;
   private long unusableTimes;
   private long negativeDurations;
 
-  Events(StringTable strings) {
-    this.strings = strings;
+  Events(EventTables tables) {
+    this.tables = tables;
+    this.strings = tables.strings();
   }
 
   /// Keeps what is read of an event: complete events, the allocator's reports, and the flows from
   /// forward to backward operators.
   void add(EventParser event) {
+    seen++;
+    phaseSeen |= event.has(Field.PHASE);
     if (event.is(Field.PHASE, "X")) {
       addComplete(event);
     } else if (event.is(Field.NAME, "[memory]")) {
@@ -72,12 +79,30 @@ public final class Events {
 
   private int thread(EventParser event) {
     int process = event.intern(Field.PROCESS, strings);
-    return threadTable.id(process, event.intern(Field.THREAD, strings));
+    return thread(process, event.intern(Field.THREAD, strings));
+  }
+
+  private int thread(int process, int thread) {
+    long key = ((long) process << 32) | (thread & 0xFFFFFFFFL);
+    if (key != lastThreadKey) {
+      lastThreadKey = key;
+      lastThread = tables.threads().id(process, thread);
+    }
+    return lastThread;
+  }
+
+  private byte category(EventParser event) {
+    int text = event.intern(Field.CATEGORY, strings);
+    int known = categoriesOfText.get(text);
+    return (byte)
+        (known >= 0
+            ? known
+            : categoriesOfText.putIfAbsent(text, tables.categories().id(text, strings)));
   }
 
   private void addComplete(EventParser event) {
-    byte categoryId = categoryTable.id(event.intern(Field.CATEGORY, strings), strings);
-    Category category = categoryTable.category(categoryId);
+    byte categoryId = category(event);
+    Category category = tables.categories().category(categoryId);
     long start = event.nanoseconds(Field.START);
     long duration = event.has(Field.DURATION) ? event.nanoseconds(Field.DURATION) : 0;
     if (start == DecimalNumber.UNUSABLE || duration == DecimalNumber.UNUSABLE) {
@@ -92,7 +117,7 @@ public final class Events {
     categories.add(categoryId);
     int process = event.intern(Field.PROCESS, strings);
     int thread = event.intern(Field.THREAD, strings);
-    threads.add(threadTable.id(process, thread));
+    threads.add(thread(process, thread));
     starts.add(start);
     durations.add(duration);
     externalIds.add(event.id(Field.EXTERNAL_ID));
@@ -142,6 +167,89 @@ public final class Events {
     return pythonIds.size() - 1;
   }
 
+  /// Adds the rows of a later part of the trace.
+  void addAll(Events part) {
+    int devicesBefore = devices.size();
+    int operatorsBefore = inputDims.size();
+    int pythonBefore = pythonIds.size();
+    for (int row = 0; row < part.size(); row++) {
+      int detail = part.detail(row);
+      if (detail >= 0) {
+        detail +=
+            switch (part.category(row)) {
+              case KERNEL, MEMCPY, MEMSET -> devicesBefore;
+              case OPERATOR -> operatorsBefore;
+              default -> pythonBefore;
+            };
+      }
+      details.add(detail);
+    }
+    collectives.addAll(part.collectives, size());
+    names.addAll(part.names);
+    categories.addAll(part.categories);
+    threads.addAll(part.threads);
+    starts.addAll(part.starts);
+    durations.addAll(part.durations);
+    externalIds.addAll(part.externalIds);
+    correlations.addAll(part.correlations);
+    devices.addAll(part.devices);
+    streams.addAll(part.streams);
+    grids.addAll(part.grids);
+    blocks.addAll(part.blocks);
+    registers.addAll(part.registers);
+    sharedMemories.addAll(part.sharedMemories);
+    byteCounts.addAll(part.byteCounts);
+    occupancies.addAll(part.occupancies);
+    inputDims.addAll(part.inputDims);
+    inputTypes.addAll(part.inputTypes);
+    sequenceNumbers.addAll(part.sequenceNumbers);
+    forwardThreads.addAll(part.forwardThreads);
+    callStacks.addAll(part.callStacks);
+    pythonIds.addAll(part.pythonIds);
+    pythonParentIds.addAll(part.pythonParentIds);
+    pythonModuleIds.addAll(part.pythonModuleIds);
+    memory.addAll(part.memory);
+    flows.addAll(part.flows);
+    seen += part.seen;
+    phaseSeen |= part.phaseSeen;
+    unusableTimes += part.unusableTimes;
+    negativeDurations += part.negativeDurations;
+  }
+
+  void clear() {
+    names.clear();
+    categories.clear();
+    threads.clear();
+    starts.clear();
+    durations.clear();
+    externalIds.clear();
+    correlations.clear();
+    details.clear();
+    devices.clear();
+    streams.clear();
+    grids.clear();
+    blocks.clear();
+    registers.clear();
+    sharedMemories.clear();
+    byteCounts.clear();
+    occupancies.clear();
+    inputDims.clear();
+    inputTypes.clear();
+    sequenceNumbers.clear();
+    forwardThreads.clear();
+    callStacks.clear();
+    pythonIds.clear();
+    pythonParentIds.clear();
+    pythonModuleIds.clear();
+    collectives.clear();
+    memory.clear();
+    flows.clear();
+    seen = 0;
+    phaseSeen = false;
+    unusableTimes = 0;
+    negativeDurations = 0;
+  }
+
   /// Old traces have no stream in `args`: there the thread is named after it.
   private int streamOfThread(int thread) {
     String name = strings.text(thread);
@@ -163,12 +271,12 @@ public final class Events {
   }
 
   public Category category(int row) {
-    return categoryTable.category(categories.get(row));
+    return tables.categories().category(categories.get(row));
   }
 
   /// The category as the file has it; empty where it has none.
   public String categoryText(int row) {
-    return categoryTable.text(categories.get(row));
+    return tables.categories().text(categories.get(row));
   }
 
   /// Equal for rows of the same pid and tid: an index below [#threadCount].
@@ -177,12 +285,12 @@ public final class Events {
   }
 
   public int threadCount() {
-    return threadTable.size();
+    return tables.threads().size();
   }
 
   /// The text id of the pid.
   public int process(int row) {
-    return threadTable.process(threads.get(row));
+    return tables.threads().process(threads.get(row));
   }
 
   public long startNs(int row) {
@@ -312,6 +420,16 @@ public final class Events {
     return flows;
   }
 
+  /// Every event added, of whatever phase.
+  long seen() {
+    return seen;
+  }
+
+  /// Whether any of them has a `ph`, as every event of a trace does.
+  boolean phaseSeen() {
+    return phaseSeen;
+  }
+
   long unusableTimes() {
     return unusableTimes;
   }
@@ -323,8 +441,8 @@ public final class Events {
   /// The distinct categories that occur, as the file has them.
   public List<String> categoryTexts() {
     List<String> texts = new ArrayList<>();
-    for (byte id = 0; id < categoryTable.size(); id++) {
-      texts.add(categoryTable.text(id));
+    for (byte id = 0; id < tables.categories().size(); id++) {
+      texts.add(tables.categories().text(id));
     }
     return texts;
   }

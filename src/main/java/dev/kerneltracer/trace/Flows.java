@@ -15,6 +15,20 @@ public final class Flows {
     ends.add((byte) (end ? 1 : 0));
   }
 
+  void addAll(Flows other) {
+    ids.addAll(other.ids);
+    times.addAll(other.times);
+    threads.addAll(other.threads);
+    ends.addAll(other.ends);
+  }
+
+  void clear() {
+    ids.clear();
+    times.clear();
+    threads.clear();
+    ends.clear();
+  }
+
   public int size() {
     return ids.size();
   }

@@ -1,73 +1,237 @@
 package dev.kerneltracer.trace;
 
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.zip.GZIPInputStream;
-import java.util.zip.ZipException;
+import java.util.zip.CRC32;
+import java.util.zip.DataFormatException;
+import java.util.zip.Inflater;
 
-/// Inflates a gzip file of one or more members. Where the data cannot be inflated further the text
-/// ends there, and the log says so: what came before is good.
-final class GzipMembers extends InputStream {
-  private final Member in;
-  private final DamageLog damage;
-  private long inflated;
+/// Inflates a gzip file (RFC 1952) of one or more members. Damaged data ends its member: the text
+/// goes on with the next member that can be inflated, where there is one.
+final class GzipMembers implements TextSource {
+  private static final int BUFFER = 1 << 17;
+  private static final int LEAST_HEADER = 10;
+
+  /// With room for a full extra field and a long name.
+  private static final int LONGEST_HEADER = 1 << 16;
+
+  private static final int TRAILER = 8;
+  private static final int PROBE = 1 << 9;
+
+  private static final int HEADER_CRC = 2;
+  private static final int EXTRA = 4;
+  private static final int NAME = 8;
+  private static final int COMMENT = 16;
+  private static final int RESERVED_FLAGS = 0xE0;
+
+  private final InputStream in;
+  private final Faults faults = new Faults();
+  private final Inflater inflater = new Inflater(true);
+  private final CRC32 crc = new CRC32();
+  private final byte[] input = new byte[BUFFER];
+  private int next;
+  private int limit;
+  private boolean inMember;
   private boolean ended;
+  private long inflated;
 
-  GzipMembers(InputStream compressed, int bufferSize, DamageLog damage) throws IOException {
-    this.in = new Member(compressed, bufferSize);
-    this.damage = damage;
+  GzipMembers(InputStream in) {
+    this.in = in;
   }
 
-  private static final class Member extends GZIPInputStream {
-    Member(InputStream compressed, int bufferSize) throws IOException {
-      super(compressed, bufferSize);
-    }
-
-    /// How many bytes of the current member are inflated.
-    long inflated() {
-      return inf.getBytesWritten();
-    }
-  }
-
-  @Override
-  public int read() throws IOException {
-    byte[] one = new byte[1];
-    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
-  }
-
-  /// Fills as much of the room as the input allows.
   @Override
   public int read(byte[] target, int from, int length) throws IOException {
     int filled = 0;
     while (filled < length && !ended) {
-      long before = in.inflated();
-      try {
-        int read = in.read(target, from + filled, length - filled);
-        if (read < 0) {
-          ended = true;
-        } else {
-          filled += read;
-        }
-      } catch (EOFException e) {
-        fault(Damage.Kind.CUT, filled);
-      } catch (ZipException e) {
-        // What was inflated up to the fault lies in the target though no count was returned.
-        filled += Math.clamp(in.inflated() - before, 0, length - filled);
-        fault(Damage.Kind.BAD_GZIP, filled);
+      if (!inMember && !openMember(inflated + filled)) {
+        break;
       }
+      filled += inflate(target, from + filled, length - filled, inflated + filled);
     }
     inflated += filled;
     return filled == 0 && length > 0 ? -1 : filled;
   }
 
-  private void fault(Damage.Kind kind, int filled) {
+  @Override
+  public Faults faults() {
+    return faults;
+  }
+
+  private int inflate(byte[] target, int from, int length, long at) throws IOException {
+    long before = inflater.getBytesWritten();
+    try {
+      int count = inflater.inflate(target, from, length);
+      crc.update(target, from, count);
+      if (inflater.finished()) {
+        next = limit - inflater.getRemaining();
+        closeMember(at + count);
+      } else if (count == 0 && inflater.needsInput()) {
+        next = limit;
+        if (!fill(1)) {
+          end(at, Damage.Kind.CUT);
+        } else {
+          inflater.setInput(input, next, limit - next);
+        }
+      } else if (count == 0) {
+        throw new DataFormatException("needs a dictionary");
+      }
+      return count;
+    } catch (DataFormatException e) {
+      // What was inflated up to the fault lies in the target though no count was returned.
+      int count = Math.clamp(inflater.getBytesWritten() - before, 0, length);
+      inMember = false;
+      faults.add(at + count, Damage.Kind.BAD_GZIP);
+      next = limit - inflater.getRemaining();
+      findMember();
+      return count;
+    }
+  }
+
+  private void closeMember(long at) throws IOException {
+    inMember = false;
+    if (!fill(TRAILER)) {
+      end(at, Damage.Kind.CUT);
+      return;
+    }
+    boolean sound =
+        little(next) == (int) crc.getValue()
+            && little(next + 4) == (int) inflater.getBytesWritten();
+    next += TRAILER;
+    if (!sound) {
+      faults.add(at, Damage.Kind.BAD_GZIP);
+    }
+  }
+
+  /// Goes to the compressed data of the next member; false at the end of the file.
+  private boolean openMember(long at) throws IOException {
+    fill(LONGEST_HEADER);
+    while (next < limit && input[next] == 0) {
+      next++; // padding, as tape blocks have it
+      fill(LONGEST_HEADER);
+    }
+    if (next == limit) {
+      ended = true;
+      return false;
+    }
+    int header = headerLength(next);
+    if (header < 0) {
+      boolean cut = limit - next < 2 || (isMagic(next) && limit - next < LONGEST_HEADER);
+      Damage.Kind foreign = at == 0 ? Damage.Kind.BAD_GZIP : Damage.Kind.TRAILING_BYTES;
+      faults.add(at, cut ? Damage.Kind.CUT : foreign);
+      findMember();
+      return !ended;
+    }
+    next += header;
+    inflater.reset();
+    inflater.setInput(input, next, limit - next);
+    crc.reset();
+    inMember = true;
+    return true;
+  }
+
+  /// Looks behind `next` for a member whose data can be inflated, and stops before its header.
+  private void findMember() throws IOException {
+    while (true) {
+      next = Math.min(next + 1, limit);
+      fill(LONGEST_HEADER);
+      if (next == limit) {
+        ended = true;
+        return;
+      }
+      if (isMagic(next)) {
+        int header = headerLength(next);
+        if (header > 0 && inflates(next + header)) {
+          return;
+        }
+      }
+    }
+  }
+
+  private boolean inflates(int from) {
+    Inflater probe = new Inflater(true);
+    try {
+      probe.setInput(input, from, limit - from);
+      return probe.inflate(new byte[PROBE]) > 0;
+    } catch (DataFormatException e) {
+      return false;
+    } finally {
+      probe.end();
+    }
+  }
+
+  private boolean isMagic(int at) {
+    return limit - at >= 2 && input[at] == 0x1F && input[at + 1] == (byte) 0x8B;
+  }
+
+  /// The length of a member's header, -1 where there is none that ends in the buffer.
+  private int headerLength(int at) {
+    if (!isMagic(at) || limit - at < LEAST_HEADER || input[at + 2] != 8) {
+      return -1;
+    }
+    int flags = input[at + 3];
+    int end = at + LEAST_HEADER;
+    if ((flags & RESERVED_FLAGS) != 0) {
+      return -1;
+    }
+    if ((flags & EXTRA) != 0 && limit - end >= 2) {
+      end += 2 + ((input[end] & 0xFF) | (input[end + 1] & 0xFF) << 8);
+    }
+    if ((flags & NAME) != 0) {
+      end = behindZero(end);
+    }
+    if ((flags & COMMENT) != 0) {
+      end = behindZero(end);
+    }
+    if ((flags & HEADER_CRC) != 0) {
+      end += 2;
+    }
+    return end < limit ? end - at : -1;
+  }
+
+  private int behindZero(int at) {
+    int end = at;
+    while (end < limit && input[end] != 0) {
+      end++;
+    }
+    return end + 1;
+  }
+
+  private void end(long at, Damage.Kind kind) {
+    inMember = false;
     ended = true;
-    damage.add(inflated + filled, kind);
+    faults.add(at, kind);
+  }
+
+  private int little(int at) {
+    return (input[at] & 0xFF)
+        | (input[at + 1] & 0xFF) << 8
+        | (input[at + 2] & 0xFF) << 16
+        | (input[at + 3] & 0xFF) << 24;
+  }
+
+  /// Reads until `count` bytes lie behind `next`; false where the file ends before.
+  private boolean fill(int count) throws IOException {
+    if (limit - next >= count) {
+      return true;
+    }
+    if (next + count > input.length) {
+      System.arraycopy(input, next, input, 0, limit - next);
+      limit -= next;
+      next = 0;
+    }
+    while (limit - next < count) {
+      int read = in.read(input, limit, input.length - limit);
+      if (read < 0) {
+        return false;
+      }
+      limit += read;
+    }
+    return true;
   }
 
   @Override
   public void close() throws IOException {
+    inflater.end();
     in.close();
   }
 }

@@ -4,23 +4,55 @@ import java.util.Arrays;
 
 /// A column of ints that grows by pages: no copying, and no more than a page of unused room.
 final class IntColumn {
-  private static final int PAGE_BITS = 15;
+  private static final int PAGE_BITS = 12;
   private static final int PAGE = 1 << PAGE_BITS;
   private static final int MASK = PAGE - 1;
 
-  private int[][] pages = new int[16][];
+  private int[][] pages = new int[8][];
   private int size;
 
   void add(int value) {
     int page = size >>> PAGE_BITS;
     if ((size & MASK) == 0) {
-      if (page == pages.length) {
-        pages = Arrays.copyOf(pages, page * 2);
-      }
-      pages[page] = new int[PAGE];
+      open(page);
     }
     pages[page][size & MASK] = value;
     size++;
+  }
+
+  private void open(int page) {
+    if (page == pages.length) {
+      pages = Arrays.copyOf(pages, page * 2);
+    }
+    if (pages[page] == null) {
+      pages[page] = new int[PAGE];
+    }
+  }
+
+  void addAll(IntColumn other) {
+    int from = 0;
+    while (from < other.size) {
+      if ((size & MASK) == 0) {
+        open(size >>> PAGE_BITS);
+      }
+      int length =
+          Math.min(
+              Math.min(PAGE - (size & MASK), PAGE - (from & MASK)), // what fits, what lies together
+              other.size - from);
+      System.arraycopy(
+          other.pages[from >>> PAGE_BITS],
+          from & MASK,
+          pages[size >>> PAGE_BITS],
+          size & MASK,
+          length);
+      size += length;
+      from += length;
+    }
+  }
+
+  /// Empties the column and keeps its room.
+  void clear() {
+    size = 0;
   }
 
   int get(int row) {

@@ -50,6 +50,25 @@ final class JsonBytes {
     badUtf8At = -1;
   }
 
+  /// Whether a control character or bad UTF-8 was met since [#forgetOddities].
+  boolean hasOddities() {
+    return controlAt >= 0 || badUtf8At >= 0;
+  }
+
+  /// Whether nothing but white space lies between `from` and the limit.
+  boolean onlySpace(int from) {
+    for (int at = from; at < limit; at++) {
+      if (!isSpace(bytes[at])) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean isSpace(byte b) {
+    return b == ' ' || b == '\n' || b == '\r' || b == '\t';
+  }
+
   /// The next byte that is no white space, not yet consumed.
   byte peek() {
     byte[] b = bytes;

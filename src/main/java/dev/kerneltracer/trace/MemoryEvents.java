@@ -20,6 +20,26 @@ public final class MemoryEvents {
     reserved.add(event.id(Field.TOTAL_RESERVED));
   }
 
+  void addAll(MemoryEvents other) {
+    times.addAll(other.times);
+    threads.addAll(other.threads);
+    deviceTypes.addAll(other.deviceTypes);
+    deviceIds.addAll(other.deviceIds);
+    sizes.addAll(other.sizes);
+    allocated.addAll(other.allocated);
+    reserved.addAll(other.reserved);
+  }
+
+  void clear() {
+    times.clear();
+    threads.clear();
+    deviceTypes.clear();
+    deviceIds.clear();
+    sizes.clear();
+    allocated.clear();
+    reserved.clear();
+  }
+
   public int size() {
     return times.size();
   }

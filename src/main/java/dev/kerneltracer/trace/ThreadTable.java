@@ -1,22 +1,16 @@
 package dev.kerneltracer.trace;
 
-/// The distinct pairs of pid and tid.
+/// The distinct pairs of pid and tid; for all threads.
 final class ThreadTable {
   private final LongIntMap ids = new LongIntMap(64);
   private final IntColumn processes = new IntColumn();
-  private long lastKey = Long.MIN_VALUE;
-  private int lastId;
 
-  int id(int process, int thread) {
-    long key = ((long) process << 32) | (thread & 0xFFFFFFFFL);
-    if (key != lastKey) {
-      lastKey = key;
-      lastId = ids.putIfAbsent(key, processes.size());
-      if (lastId == processes.size()) {
-        processes.add(process);
-      }
+  synchronized int id(int process, int thread) {
+    int id = ids.putIfAbsent(((long) process << 32) | (thread & 0xFFFFFFFFL), processes.size());
+    if (id == processes.size()) {
+      processes.add(process);
     }
-    return lastId;
+    return id;
   }
 
   int size() {

@@ -3,17 +3,14 @@ package dev.kerneltracer.trace;
 import dev.kerneltracer.AtomicFile;
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
-import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.zip.ZipException;
 
 /// Reads PyTorch/Kineto Chrome traces: an object with `traceEvents` or a bare array, plain or
 /// gzipped (also of several members), of any age, damaged ones as far as they go.
 public final class TraceReader {
-  private static final int FILE_BUFFER = 1 << 16;
   private static final String HINT =
       "Expected a Chrome trace as torch.profiler writes it (.json or .json.gz).";
 
@@ -23,14 +20,27 @@ public final class TraceReader {
   ///
   /// @throws UserException where the file cannot be opened or holds no trace event
   public static Trace read(Path file) {
+    try (InputStream in = Files.newInputStream(file)) {
+      return read(in, file.toString());
+    } catch (IOException e) {
+      throw unreadable(file.toString(), AtomicFile.reason(e));
+    }
+  }
+
+  /// Reads a whole trace from a pipe or any other stream, plain or gzipped, to its end.
+  ///
+  /// @param name what messages call it
+  /// @throws UserException where it cannot be read or holds no trace event
+  public static Trace read(InputStream in, String name) {
     DamageLog damage = new DamageLog();
-    StringTable strings = new StringTable();
-    Events events = new Events(strings);
-    try (InputStream in = open(file, damage)) {
-      TraceScanner scanner = new TraceScanner(in, events, damage);
+    StringTable strings = new StringTable(Runtime.getRuntime().maxMemory() / 3);
+    EventTables tables = new EventTables(strings);
+    Events events = new Events(tables);
+    try (ParsedSegments segments = new ParsedSegments(TextSource.of(in), tables)) {
+      TraceScanner scanner = new TraceScanner(segments, events, damage);
       scanner.scan();
-      if (!scanner.phaseSeen()) {
-        throw unreadable(file, why(scanner, damage));
+      if (!events.phaseSeen()) {
+        throw unreadable(name, why(scanner, events, damage));
       }
       boolean complete =
           scanner.closed()
@@ -39,7 +49,7 @@ public final class TraceReader {
       Trust trust =
           new Trust(
               complete,
-              scanner.eventCount(),
+              events.seen(),
               scanner.bytesRead(),
               damage.bytesSkipped(),
               damage.count(),
@@ -47,11 +57,9 @@ public final class TraceReader {
               events.unusableTimes(),
               events.negativeDurations());
       TraceMetadata metadata = new TraceMetadata(scanner.metadata());
-      return new Trace(scanner.eventCount(), events, strings, metadata, trust);
-    } catch (ZipException e) {
-      throw unreadable(file, "the gzip data is damaged from its start");
+      return new Trace(events.seen(), events, strings, metadata, trust);
     } catch (IOException e) {
-      throw unreadable(file, AtomicFile.reason(e));
+      throw unreadable(name, AtomicFile.reason(e));
     }
   }
 
@@ -59,20 +67,7 @@ public final class TraceReader {
     return fault.kind() == Damage.Kind.CUT || fault.kind() == Damage.Kind.BAD_GZIP;
   }
 
-  private static InputStream open(Path file, DamageLog damage) throws IOException {
-    InputStream raw = new BufferedInputStream(Files.newInputStream(file), FILE_BUFFER);
-    try {
-      raw.mark(2);
-      boolean gzip = raw.read() == 0x1F && raw.read() == 0x8B;
-      raw.reset();
-      return gzip ? new GzipMembers(raw, FILE_BUFFER, damage) : raw;
-    } catch (IOException e) {
-      raw.close();
-      throw e;
-    }
-  }
-
-  private static String why(TraceScanner scanner, DamageLog damage) {
+  private static String why(TraceScanner scanner, Events events, DamageLog damage) {
     if (scanner.bytesRead() == 0) {
       return damage.count() == 0 ? "it is empty" : "the gzip data is damaged from its start";
     }
@@ -81,11 +76,11 @@ public final class TraceReader {
           ? "it is not JSON"
           : "it is JSON without traceEvents";
     }
-    return scanner.eventCount() == 0 ? "it holds no events" : "its elements are no trace events";
+    return events.seen() == 0 ? "it holds no events" : "its elements are no trace events";
   }
 
-  private static UserException unreadable(Path file, String why) {
+  private static UserException unreadable(String name, String why) {
     return new UserException(
-        ExitCode.INPUT_UNREADABLE, "cannot read " + file + " as a trace: " + why, HINT);
+        ExitCode.INPUT_UNREADABLE, "cannot read " + name + " as a trace: " + why, HINT);
   }
 }

@@ -1,14 +1,13 @@
 package dev.kerneltracer.trace;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// Walks the inflated bytes of a trace: the document's brackets and commas, its metadata, and its
-/// events through [EventParser]. A value that reaches beyond the window is read again when the
+/// Walks the inflated bytes of a trace: the document's brackets and commas, its metadata, and those
+/// events that were not read ahead. A value that reaches beyond the window is read again when the
 /// window has moved, so that no parser state outlives a window.
 ///
 /// A damaged event is left out; reading goes on at the next object that has a `ph`.
@@ -28,9 +27,7 @@ final class TraceScanner {
   private boolean bareArray;
   private boolean separated = true;
   private boolean eventsSeen;
-  private boolean phaseSeen;
   private boolean closed;
-  private long eventCount;
 
   private enum Where {
     BEFORE,
@@ -39,8 +36,8 @@ final class TraceScanner {
     AFTER
   }
 
-  TraceScanner(InputStream in, Events events, DamageLog damage) {
-    this.window = new Window(in);
+  TraceScanner(ParsedSegments segments, Events events, DamageLog damage) {
+    this.window = new Window(segments, damage);
     this.json = window.json;
     this.parser = new EventParser(json);
     this.events = events;
@@ -50,6 +47,9 @@ final class TraceScanner {
   /// Reads to the end of the input.
   void scan() throws IOException {
     while (true) {
+      if (where == Where.EVENTS && separated && json.onlySpace(json.position)) {
+        takeEventsReadAhead();
+      }
       int start = json.position;
       try {
         byte next = json.peek();
@@ -82,6 +82,17 @@ final class TraceScanner {
         where = Where.EVENTS;
         separated = false;
       }
+    }
+  }
+
+  private void takeEventsReadAhead() throws IOException {
+    @Nullable Events ahead = window.advance();
+    while (ahead != null) {
+      events.addAll(ahead);
+      if (json.position < json.limit) {
+        return;
+      }
+      ahead = window.advance();
     }
   }
 
@@ -168,10 +179,6 @@ final class TraceScanner {
 
   private void event(int start) {
     parser.parse();
-    eventCount++;
-    if (parser.has(Field.PHASE)) {
-      phaseSeen = true;
-    }
     events.add(parser);
     noteOddities(start);
   }
@@ -259,19 +266,9 @@ final class TraceScanner {
         && json.bytes[at + 2] == (byte) 0xBF;
   }
 
-  /// Every object in the list of events, of whatever phase.
-  long eventCount() {
-    return eventCount;
-  }
-
   /// Whether a list of events was found at all.
   boolean eventsSeen() {
     return eventsSeen;
-  }
-
-  /// Whether any of the events has a `ph`, as every event of a trace does.
-  boolean phaseSeen() {
-    return phaseSeen;
   }
 
   /// Whether the document ends with its last bracket.

@@ -1,55 +1,80 @@
 package dev.kerneltracer.trace;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
-/// The part of the inflated text that is in memory: it moves on, and grows where one value needs
-/// more room.
+/// The part of the inflated text that is in memory: it moves on by segments, and grows where one
+/// value needs more room.
 final class Window {
-  private static final int FIRST = 1 << 20;
   private static final int LARGEST = 1 << 26;
 
-  private final InputStream in;
+  private final ParsedSegments segments;
+  private final DamageLog damage;
   private long offset;
   private boolean inputEnded;
 
   /// The cursor over what is in memory.
-  final JsonBytes json = new JsonBytes(new byte[FIRST + JsonBytes.PADDING], 0);
+  final JsonBytes json = new JsonBytes(new byte[Segment.SIZE + JsonBytes.PADDING], 0);
 
-  Window(InputStream in) {
-    this.in = in;
+  Window(ParsedSegments segments, DamageLog damage) {
+    this.segments = segments;
+    this.damage = damage;
   }
 
-  /// Drops what lies before `keepFrom` and reads more behind the rest. The cursor then stands at
+  /// Drops what lies before `keepFrom` and takes more behind the rest. The cursor then stands at
   /// what was `keepFrom`, whatever the answer: whether more came.
   boolean move(int keepFrom) throws IOException {
     json.position = keepFrom;
-    if (inputEnded) {
+    int kept = json.limit - keepFrom;
+    if (inputEnded || kept > LARGEST) {
       return false;
     }
-    int kept = json.limit - keepFrom;
-    int capacity = json.bytes.length - JsonBytes.PADDING;
-    byte[] bytes = json.bytes;
-    if (kept > capacity / 2) {
-      if (capacity >= LARGEST) {
-        return false;
+    @Nullable Segment segment = take();
+    if (segment == null) {
+      return false;
+    }
+    append(segment, keepFrom, 0);
+    return true;
+  }
+
+  /// Goes on to the next segment when all in memory has been read and an event may begin: gives the
+  /// events of it that were read ahead, and leaves the rest in memory. Null at the end.
+  @Nullable Events advance() throws IOException {
+    @Nullable Segment segment = inputEnded ? null : take();
+    if (segment == null) {
+      return null;
+    }
+    append(segment, json.limit, segment.parsedTo);
+    return segment.events;
+  }
+
+  private @Nullable Segment take() throws IOException {
+    @Nullable Segment segment = segments.take();
+    if (segment == null) {
+      inputEnded = true;
+    } else {
+      for (Damage fault : segment.faults) {
+        damage.add(fault.offset(), fault.kind());
       }
-      capacity *= 2;
-      bytes = Arrays.copyOf(bytes, capacity + JsonBytes.PADDING);
+    }
+    return segment;
+  }
+
+  private void append(Segment segment, int keepFrom, int from) {
+    int kept = json.limit - keepFrom;
+    int length = segment.limit - from;
+    int needed = kept + length + JsonBytes.PADDING;
+    byte[] bytes = json.bytes;
+    if (needed > bytes.length) {
+      bytes = Arrays.copyOf(bytes, Math.max(needed, kept * 2));
     }
     System.arraycopy(json.bytes, keepFrom, bytes, 0, kept);
-    offset += keepFrom;
+    System.arraycopy(segment.bytes, from, bytes, kept, length);
+    offset += keepFrom + from;
     json.bytes = bytes;
     json.position = 0;
-    json.limit = kept;
-    int read = in.read(bytes, kept, capacity - kept);
-    if (read <= 0) {
-      inputEnded = true;
-      return false;
-    }
-    json.limit += read;
-    return true;
+    json.limit = kept + length;
   }
 
   /// Whether the input is exhausted; what is in memory may still be unread.

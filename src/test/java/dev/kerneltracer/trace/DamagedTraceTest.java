@@ -53,7 +53,7 @@ class DamagedTraceTest {
     for (int row = 0; row < cut.events().size(); row++) {
       assertThat(cut.events().startNs(row)).isEqualTo(whole.events().startNs(row));
       assertThat(cut.events().durationNs(row)).isEqualTo(whole.events().durationNs(row));
-      assertThat(cut.events().nameId(row)).isEqualTo(whole.events().nameId(row));
+      assertThat(cut.events().name(row)).isEqualTo(whole.events().name(row));
     }
     assertThat(TraceLinks.of(cut)).isNotNull();
   }

@@ -1,0 +1,33 @@
+package dev.kerneltracer.trace;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/// A piece of the inflated text with what was read of it ahead of its turn. Used again and again.
+final class Segment {
+  static final int SIZE = 1 << 19;
+
+  /// The text, and room behind it so that eight bytes can always be read.
+  final byte[] bytes = new byte[SIZE + JsonBytes.PADDING];
+
+  /// Where the text ends.
+  int limit;
+
+  /// Its number in the order of the text.
+  long index;
+
+  /// Whether it begins where an event seems to begin.
+  boolean atEvent;
+
+  /// What was read on that supposition: the events up to [#parsedTo], behind the comma of the last.
+  final Events events;
+
+  int parsedTo;
+
+  /// Faults of the compressed data, by their offset in the whole text.
+  final List<Damage> faults = new ArrayList<>();
+
+  Segment(EventTables tables) {
+    events = new Events(tables);
+  }
+}

@@ -1,0 +1,35 @@
+package dev.kerneltracer.trace;
+
+/// Reads the events of a segment ahead of its turn, as long as they are without any fault.
+final class SegmentParser {
+  private final JsonBytes json = new JsonBytes(new byte[JsonBytes.PADDING], 0);
+  private final EventParser parser = new EventParser(json);
+
+  void parse(Segment segment) {
+    segment.events.clear();
+    segment.parsedTo = 0;
+    if (!segment.atEvent) {
+      return;
+    }
+    json.bytes = segment.bytes;
+    json.position = 0;
+    json.limit = segment.limit;
+    try {
+      while (json.peek() == '{') {
+        json.forgetOddities();
+        parser.parse();
+        if (json.peek() != ',' || json.hasOddities()) {
+          return;
+        }
+        json.position++;
+        segment.events.add(parser);
+        segment.parsedTo = json.position;
+      }
+      segment.parsedTo = json.position;
+    } catch (Stop stop) {
+      if (json.position == json.limit && json.onlySpace(segment.parsedTo)) {
+        segment.parsedTo = json.limit;
+      }
+    }
+  }
+}
