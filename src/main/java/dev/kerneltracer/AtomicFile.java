@@ -13,8 +13,22 @@ import java.util.concurrent.ThreadLocalRandom;
 /// Writes a file under a temporary name beside its target and renames it when it is whole, so that
 /// no reader ever sees half a file. A failure leaves no temporary file and the old target
 /// untouched.
-public final class AtomicFile {
-  private AtomicFile() {}
+///
+/// One that is written bit by bit is opened, and takes its name by [#finish]; [#close] without that
+/// removes it.
+public final class AtomicFile implements AutoCloseable {
+  private final Path target;
+  private final Path absolute;
+  private final Path temporary;
+  private final OutputStream out;
+
+  private AtomicFile(Path target, Path absolute, Path temporary) throws IOException {
+    this.target = target;
+    this.absolute = absolute;
+    this.temporary = temporary;
+    Files.createDirectories(absolute.resolveSibling(""));
+    this.out = new BufferedOutputStream(Files.newOutputStream(temporary), 1 << 16);
+  }
 
   /// What fills the file; the stream is buffered and closed by [#write].
   @FunctionalInterface
@@ -22,38 +36,74 @@ public final class AtomicFile {
     void writeTo(OutputStream out) throws IOException;
   }
 
-  /// Writes `content` to `target`, creating its directory.
+  /// Begins a file, creating its directory.
   ///
   /// @throws UserException where the file cannot be written: no space, no permission, no directory
-  public static void write(Path target, Content content) {
+  public static AtomicFile open(Path target) {
     Path absolute = target.toAbsolutePath();
-    Path directory = absolute.resolveSibling("");
     String suffix = String.format("%08x", ThreadLocalRandom.current().nextInt());
     Path temporary =
         absolute.resolveSibling("." + absolute.getFileName() + "." + suffix + ".partial");
     try {
-      Files.createDirectories(directory);
-      try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(temporary), 1 << 16)) {
-        content.writeTo(out);
-      }
-      Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
+      return new AtomicFile(target, absolute, temporary);
     } catch (IOException e) {
-      throw new UserException(
-          ExitCode.JOBS_FAILED,
-          "cannot write " + target + ": " + reason(e),
-          "Free some space, or choose a directory you may write to.",
-          e);
-    } finally {
-      try {
-        Files.deleteIfExists(temporary);
-      } catch (IOException e) {
-        // The temporary file is named as such; the first failure is the one worth telling.
-      }
+      throw failure(target, e);
+    }
+  }
+
+  /// Writes `content` to `target`, creating its directory.
+  ///
+  /// @throws UserException where the file cannot be written: no space, no permission, no directory
+  public static void write(Path target, Content content) {
+    try (AtomicFile file = open(target)) {
+      file.add(content);
+      file.finish();
     }
   }
 
   public static void writeString(Path target, String text) {
     write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /// Writes on; the stream is buffered.
+  ///
+  /// @throws UserException where the disk is full
+  public void add(Content content) {
+    try {
+      content.writeTo(out);
+    } catch (IOException e) {
+      throw failure(target, e);
+    }
+  }
+
+  /// Gives the file its name: it is whole.
+  ///
+  /// @throws UserException where the disk is full
+  public void finish() {
+    try {
+      out.close();
+      Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw failure(target, e);
+    }
+  }
+
+  /// Removes what is not finished.
+  @Override
+  public void close() {
+    try (OutputStream _ = out) {
+      Files.deleteIfExists(temporary);
+    } catch (IOException e) {
+      // The temporary file is named as such; the first failure is the one worth telling.
+    }
+  }
+
+  private static UserException failure(Path target, IOException e) {
+    return new UserException(
+        ExitCode.JOBS_FAILED,
+        "cannot write " + target + ": " + reason(e),
+        "Free some space, or choose a directory you may write to.",
+        e);
   }
 
   /// Why a file operation failed, in words a person knows.

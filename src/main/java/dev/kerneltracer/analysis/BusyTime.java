@@ -9,15 +9,20 @@ import java.util.TreeMap;
 final class BusyTime {
   private final Trace trace;
   private final Map<Integer, Intervals> byDevice = new TreeMap<>();
+  private int lastDevice = Integer.MIN_VALUE;
+  private Intervals last = new Intervals();
 
   BusyTime(Trace trace) {
     this.trace = trace;
   }
 
   void add(int row) {
-    byDevice
-        .computeIfAbsent(trace.events().device(row), _ -> new Intervals())
-        .add(trace.events().startNs(row), trace.events().endNs(row));
+    int device = trace.events().device(row);
+    if (device != lastDevice) {
+      lastDevice = device;
+      last = byDevice.computeIfAbsent(device, _ -> new Intervals());
+    }
+    last.add(trace.events().startNs(row), trace.events().endNs(row));
   }
 
   Map<String, Long> byDeviceNs() {

@@ -3,10 +3,17 @@ package dev.kerneltracer.analysis;
 import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.LongIntMap;
+import dev.kerneltracer.trace.StringTable;
 import dev.kerneltracer.trace.Trace;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /// The kernels by name, the one with the most time first.
 ///
@@ -18,50 +25,211 @@ public record KernelTable(List<Row> rows, long totalNs) {
 
   /// All calls of one kernel.
   ///
+  /// @param p50Ns the lower median of the durations
   /// @param share of the sum of kernel time, 0 to 1
+  /// @param streams where it ran, as `device/stream`
+  /// @param launch the configuration of most of the calls
+  /// @param occupancyPercent the mean of the estimates that the trace has; NaN where it has none
   public record Row(
-      String kernel, long calls, long totalNs, long minNs, long maxNs, double share) {}
+      String kernel,
+      long calls,
+      long totalNs,
+      long minNs,
+      long p50Ns,
+      long maxNs,
+      double share,
+      List<String> streams,
+      Launch launch,
+      double occupancyPercent) {
+    public Row {
+      streams = List.copyOf(streams);
+    }
+
+    public double averageNs() {
+      return (double) totalNs / calls;
+    }
+  }
+
+  /// How a kernel was launched.
+  ///
+  /// @param grid such as `[64, 1, 1]`; empty where the trace does not say
+  /// @param block such as `[128, 1, 1]`; empty where the trace does not say
+  /// @param registers for each thread
+  public record Launch(String grid, String block, int registers, int sharedBytes) {}
+
+  /// What a table may be sorted by: the largest first, names in their order.
+  public enum Order {
+    TOTAL,
+    CALLS,
+    AVG,
+    MAX,
+    NAME;
+
+    private Comparator<Row> rows() {
+      Comparator<Row> byName = Comparator.comparing(Row::kernel);
+      return switch (this) {
+        case TOTAL -> Comparator.comparingLong(Row::totalNs).reversed().thenComparing(byName);
+        case CALLS -> Comparator.comparingLong(Row::calls).reversed().thenComparing(byName);
+        case AVG -> Comparator.comparingDouble(Row::averageNs).reversed().thenComparing(byName);
+        case MAX -> Comparator.comparingLong(Row::maxNs).reversed().thenComparing(byName);
+        case NAME -> byName;
+      };
+    }
+  }
 
   public static KernelTable of(Trace trace) {
-    Events events = trace.events();
-    LongIntMap groups = new LongIntMap(256);
-    List<Sum> sums = new ArrayList<>();
-    long total = 0;
-    for (int row = 0; row < events.size(); row++) {
-      if (events.category(row) == Category.KERNEL) {
-        int group = groups.putIfAbsent(events.nameId(row), sums.size());
-        if (group == sums.size()) {
-          sums.add(new Sum(events.name(row)));
+    Builder builder = new Builder();
+    builder.add(trace, Selection.ALL);
+    return builder.build();
+  }
+
+  public KernelTable sortedBy(Order order) {
+    return new KernelTable(rows.stream().sorted(order.rows()).toList(), totalNs);
+  }
+
+  /// Adds up the kernels of one trace after another.
+  static final class Builder {
+    private final Map<String, Sum> sums = new LinkedHashMap<>();
+
+    void add(Trace trace, Selection selection) {
+      Events events = trace.events();
+      Launches launches = new Launches(trace);
+      @Nullable Sum[] byName = new Sum[trace.strings().size() + 1];
+      for (int row = 0; row < events.size(); row++) {
+        if (events.category(row) == Category.KERNEL && selection.has(row)) {
+          int name = events.nameId(row) + 1;
+          Sum sum = byName[name];
+          if (sum == null) {
+            sum = sums.computeIfAbsent(events.name(row), _ -> new Sum());
+            byName[name] = sum;
+          }
+          sum.add(events.durationNs(row), events.occupancyPercent(row));
+          launches.add(row, sum);
         }
-        sums.get(group).add(events.durationNs(row));
-        total += events.durationNs(row);
       }
+      launches.close();
     }
-    List<Row> rows = new ArrayList<>(sums.size());
-    for (Sum sum : sums) {
-      double share = total == 0 ? 0 : (double) sum.total / total;
-      rows.add(new Row(sum.name, sum.calls, sum.total, sum.min, sum.max, share));
+
+    KernelTable build() {
+      long total = 0;
+      for (Sum sum : sums.values()) {
+        total += sum.total;
+      }
+      List<Row> rows = new ArrayList<>(sums.size());
+      for (Map.Entry<String, Sum> entry : sums.entrySet()) {
+        Sum sum = entry.getValue();
+        double share = total == 0 ? 0 : (double) sum.total / total;
+        rows.add(sum.row(entry.getKey(), share));
+      }
+      return new KernelTable(rows, total).sortedBy(Order.TOTAL);
     }
-    rows.sort(Comparator.comparingLong(Row::totalNs).reversed().thenComparing(Row::kernel));
-    return new KernelTable(rows, total);
   }
 
   private static final class Sum {
-    final String name;
-    long calls;
-    long total;
-    long min = Long.MAX_VALUE;
-    long max = Long.MIN_VALUE;
+    private final Map<Launch, Integer> launches = new HashMap<>();
+    private final TreeSet<String> streams = new TreeSet<>();
+    private long[] durations = new long[16];
+    private int calls;
+    private long total;
+    private long occupancies;
+    private long occupancySum;
 
-    Sum(String name) {
-      this.name = name;
+    void add(long durationNs, int occupancyPercent) {
+      if (calls == durations.length) {
+        durations = Arrays.copyOf(durations, calls * 2);
+      }
+      durations[calls++] = durationNs;
+      total += durationNs;
+      if (occupancyPercent >= 0) {
+        occupancies++;
+        occupancySum += occupancyPercent;
+      }
     }
 
-    void add(long durationNs) {
-      calls++;
-      total += durationNs;
-      min = Math.min(min, durationNs);
-      max = Math.max(max, durationNs);
+    Row row(String kernel, double share) {
+      Arrays.sort(durations, 0, calls);
+      Launch most =
+          launches.entrySet().stream()
+              .max(
+                  Map.Entry.<Launch, Integer>comparingByValue()
+                      .thenComparing(entry -> entry.getKey().toString()))
+              .orElseThrow()
+              .getKey();
+      return new Row(
+          kernel,
+          calls,
+          total,
+          durations[0],
+          durations[(calls - 1) / 2],
+          durations[calls - 1],
+          share,
+          List.copyOf(streams),
+          most,
+          occupancies == 0 ? Double.NaN : (double) occupancySum / occupancies);
+    }
+  }
+
+  /// Counts the launch configurations and streams of one trace's kernels by number: texts are made
+  /// once for each that is distinct.
+  private static final class Launches {
+    private final Events events;
+    private final StringTable strings;
+    private final LongIntMap dimensions = new LongIntMap(64);
+    private final LongIntMap resources = new LongIntMap(64);
+    private final LongIntMap configurations = new LongIntMap(64);
+    private final LongIntMap launched = new LongIntMap(256);
+    private final LongIntMap streams = new LongIntMap(16);
+    private final LongIntMap ranOn = new LongIntMap(256);
+    private final List<Sum> sums = new ArrayList<>();
+    private int[] firstRows = new int[64];
+    private int[] counts = new int[64];
+
+    Launches(Trace trace) {
+      this.events = trace.events();
+      this.strings = trace.strings();
+    }
+
+    void add(int row, Sum sum) {
+      int name = events.nameId(row);
+      int shape =
+          dimensions.putIfAbsent(
+              LongIntMap.key(events.grid(row), events.block(row)), dimensions.size());
+      int resource =
+          resources.putIfAbsent(
+              LongIntMap.key(events.registersPerThread(row), events.sharedMemoryBytes(row)),
+              resources.size());
+      int configuration =
+          configurations.putIfAbsent(LongIntMap.key(shape, resource), configurations.size());
+      int index = launched.putIfAbsent(LongIntMap.key(name, configuration), sums.size());
+      if (index == sums.size()) {
+        sums.add(sum);
+        if (index == counts.length) {
+          counts = Arrays.copyOf(counts, index * 2);
+          firstRows = Arrays.copyOf(firstRows, index * 2);
+        }
+        firstRows[index] = row;
+      }
+      counts[index]++;
+      int stream =
+          streams.putIfAbsent(
+              LongIntMap.key(events.device(row), events.stream(row)), streams.size());
+      int known = ranOn.size();
+      if (ranOn.putIfAbsent(LongIntMap.key(name, stream), known) == known) {
+        sum.streams.add(strings.text(events.device(row)) + "/" + strings.text(events.stream(row)));
+      }
+    }
+
+    void close() {
+      for (int i = 0; i < sums.size(); i++) {
+        int row = firstRows[i];
+        Launch launch =
+            new Launch(
+                strings.text(events.grid(row)),
+                strings.text(events.block(row)),
+                events.registersPerThread(row),
+                events.sharedMemoryBytes(row));
+        sums.get(i).launches.merge(launch, counts[i], Integer::sum);
+      }
     }
   }
 }

@@ -19,6 +19,11 @@ public final class OperatorCalls {
   private final int[] kernels;
 
   public OperatorCalls(Trace trace, TraceLinks links) {
+    this(trace, links, Selection.ALL);
+  }
+
+  /// @param selection the device work that is counted
+  OperatorCalls(Trace trace, TraceLinks links, Selection selection) {
     this.events = trace.events();
     this.links = links;
     int size = events.size();
@@ -33,7 +38,7 @@ public final class OperatorCalls {
         childCount[parent]++;
         childTimeNs[parent] += events.durationNs(row);
       }
-      if (events.category(row).isDeviceWork() && links.operator(row) >= 0) {
+      if (events.category(row).isDeviceWork() && links.operator(row) >= 0 && selection.has(row)) {
         addDeviceWork(row);
       }
     }

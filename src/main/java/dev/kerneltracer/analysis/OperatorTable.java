@@ -10,6 +10,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// The operators by name, input shapes and Python stack, in the meaning of torch.profiler's
 /// `key_averages(group_by_input_shape=True)`: a call's total time contains what it calls, so an
@@ -49,6 +50,12 @@ public record OperatorTable(List<Row> rows) {
       stack = List.copyOf(stack);
     }
 
+    private record Key(String operator, String inputShapes, List<String> stack) {}
+
+    private Key key() {
+      return new Key(operator, inputShapes, stack);
+    }
+
     private Row plus(Row other) {
       return new Row(
           operator,
@@ -66,7 +73,28 @@ public record OperatorTable(List<Row> rows) {
   /// One row per operator, input shapes and, where the trace has it, stack; most device time first,
   /// then most CPU time of its own.
   public static OperatorTable of(Trace trace, TraceLinks links) {
-    return new Builder(trace, links).build();
+    OperatorCalls calls = new OperatorCalls(trace, links);
+    return new Builder(trace, calls, Selection.ALL, new CallStacks(trace, links, STACK_FRAMES))
+        .build();
+  }
+
+  /// One row per operator and input shapes, of the selected calls; without stacks, which cost most
+  /// of the time.
+  ///
+  /// @param calls of the same selection
+  static OperatorTable withoutStacks(Trace trace, OperatorCalls calls, Selection selection) {
+    return new Builder(trace, calls, selection, null).build();
+  }
+
+  /// The calls of both, by operator, input shapes and stack.
+  OperatorTable plus(OperatorTable other) {
+    Map<Row.Key, Row> sums = new LinkedHashMap<>();
+    for (OperatorTable table : List.of(this, other)) {
+      for (Row row : table.rows) {
+        sums.merge(row.key(), row, Row::plus);
+      }
+    }
+    return new OperatorTable(sorted(new ArrayList<>(sums.values())));
   }
 
   /// One row per operator name; shapes and stack are empty where they differ between the calls.
@@ -117,21 +145,23 @@ public record OperatorTable(List<Row> rows) {
     private final Trace trace;
     private final Events events;
     private final OperatorCalls calls;
-    private final CallStacks stacks;
+    private final Selection selection;
+    private final @Nullable CallStacks stacks;
     private final LongIntMap shapedNames = new LongIntMap(1 << 10);
     private final LongIntMap groups = new LongIntMap(1 << 10);
     private final List<Sum> sums = new ArrayList<>();
 
-    Builder(Trace trace, TraceLinks links) {
+    Builder(Trace trace, OperatorCalls calls, Selection selection, @Nullable CallStacks stacks) {
       this.trace = trace;
       this.events = trace.events();
-      this.calls = new OperatorCalls(trace, links);
-      this.stacks = new CallStacks(trace, links, STACK_FRAMES);
+      this.calls = calls;
+      this.selection = selection;
+      this.stacks = stacks;
     }
 
     OperatorTable build() {
       for (int row = 0; row < events.size(); row++) {
-        if (events.category(row) == Category.OPERATOR) {
+        if (events.category(row) == Category.OPERATOR && selection.has(row)) {
           add(row);
         }
       }
@@ -141,7 +171,7 @@ public record OperatorTable(List<Row> rows) {
             new Row(
                 events.name(sum.firstRow),
                 trace.strings().text(events.inputDims(sum.firstRow)),
-                stacks.frames(sum.stack),
+                stacks == null ? List.of() : stacks.frames(sum.stack),
                 sum.calls,
                 sum.cpuTotal,
                 sum.cpuSelf,
@@ -166,10 +196,10 @@ public record OperatorTable(List<Row> rows) {
     }
 
     private Sum sum(int call) {
-      long name = ((long) events.nameId(call) << 32) | (events.inputDims(call) & 0xFFFFFFFFL);
+      long name = LongIntMap.key(events.nameId(call), events.inputDims(call));
       int shapedName = shapedNames.putIfAbsent(name, shapedNames.size());
-      int stack = stacks.id(call);
-      int group = groups.putIfAbsent(((long) shapedName << 32) | stack, sums.size());
+      int stack = stacks == null ? CallStacks.NONE : stacks.id(call);
+      int group = groups.putIfAbsent(LongIntMap.key(shapedName, stack), sums.size());
       if (group == sums.size()) {
         sums.add(new Sum(call, stack));
       }

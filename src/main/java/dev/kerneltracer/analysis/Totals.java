@@ -9,7 +9,7 @@ import java.util.Collections;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// A trace in a few numbers.
+/// A trace in a few numbers, or what of it is selected.
 ///
 /// @param events every object in the file's list of events
 /// @param operatorCalls operator rows
@@ -19,6 +19,8 @@ import java.util.TreeMap;
 /// @param busyNs per device the length of the union of kernels, copies and fills
 /// @param busySumNs the sum of that over the devices
 /// @param launches runtime rows to which at least one kernel is joined
+/// @param kernelsBeforeLaunch kernels that begin before the call that launched them: the clocks of
+///   host and device are apart
 /// @param kernelsJoinedToLaunch kernels whose launch is in the trace; the others are real time too
 public record Totals(
     long events,
@@ -36,16 +38,24 @@ public record Totals(
     long launches,
     long kernelsJoinedToLaunch,
     long kernelsJoinedToOperator,
-    long kernelsJoinedToModule) {
+    long kernelsJoinedToModule,
+    long kernelsBeforeLaunch) {
   public Totals {
     busyNs = Collections.unmodifiableMap(new TreeMap<>(busyNs));
   }
 
   public static Totals of(Trace trace, TraceLinks links) {
+    return of(trace, links, Selection.ALL);
+  }
+
+  /// The totals of what is selected; [#events] is of the whole file all the same.
+  static Totals of(Trace trace, TraceLinks links, Selection selection) {
     Counts counts = new Counts(trace, links);
     Events events = trace.events();
     for (int row = 0; row < events.size(); row++) {
-      counts.add(row);
+      if (selection.has(row)) {
+        counts.add(row);
+      }
     }
     return counts.totals();
   }
@@ -69,6 +79,7 @@ public record Totals(
     private long toLaunch;
     private long toOperator;
     private long toModule;
+    private long beforeLaunch;
 
     Counts(Trace trace, TraceLinks links) {
       this.trace = trace;
@@ -108,6 +119,7 @@ public record Totals(
       if (links.launch(row) >= 0) {
         toLaunch++;
         launches.set(links.launch(row));
+        beforeLaunch += events.startNs(row) < events.startNs(links.launch(row)) ? 1 : 0;
       }
       toOperator += links.operator(row) >= 0 ? 1 : 0;
       toModule += links.module(row) >= 0 ? 1 : 0;
@@ -130,7 +142,8 @@ public record Totals(
           launches.cardinality(),
           toLaunch,
           toOperator,
-          toModule);
+          toModule,
+          beforeLaunch);
     }
   }
 }

@@ -17,7 +17,12 @@ import picocli.CommandLine.UnmatchedArgumentException;
     name = "kerneltracer",
     description = "From a model's name to every operator and kernel it runs, and what each costs.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {TraceCommand.class, EnvCommand.class, CompletionCommand.class},
+    subcommands = {
+      TraceCommand.class,
+      AnalyzeCommand.class,
+      EnvCommand.class,
+      CompletionCommand.class
+    },
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     optionListHeading = "%nOptions:%n",

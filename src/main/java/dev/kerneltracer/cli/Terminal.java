@@ -11,8 +11,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 
-/// What stands behind standard output or standard error. `System.console()` is not asked: it tells
-/// of both streams together and loads a line editor.
+/// What stands behind standard input, output or error. `System.console()` is not asked: it tells of
+/// both streams together and loads a line editor.
 final class Terminal {
   private static final int DEFAULT_WIDTH = 80;
   private static final int NARROWEST = 20;
@@ -26,6 +26,10 @@ final class Terminal {
   private Terminal(int descriptor, Map<String, String> environment) {
     this.descriptor = descriptor;
     this.environment = environment;
+  }
+
+  static Terminal stdin() {
+    return new Terminal(0, System.getenv());
   }
 
   static Terminal stdout() {

@@ -41,7 +41,7 @@ final class TraceReport {
     int width = Math.min(terminal.width(), 140);
     boolean colour = terminal.hasColour();
     StringBuilder out = new StringBuilder();
-    out.append(wrapped(headline(), width)).append("\n");
+    out.append(ReportText.wrapped(headline(), width)).append("\n");
     if (profile != null) {
       operators(out, profile, width, colour);
       kernels(out, profile, width, colour);
@@ -88,7 +88,7 @@ final class TraceReport {
       self += row.cpuSelfNs();
     }
     boolean gpu = profile.totals().kernels() > 0;
-    heading(
+    ReportText.heading(
         out,
         "Operators",
         Amount.count(byOperator.rows().size())
@@ -135,7 +135,7 @@ final class TraceReport {
     if (kernels.rows().isEmpty()) {
       return;
     }
-    heading(
+    ReportText.heading(
         out,
         "Kernels",
         Amount.count(kernels.rows().size())
@@ -171,7 +171,7 @@ final class TraceReport {
     if (byPhase.isEmpty()) {
       return;
     }
-    heading(out, "Steps", "medians of a step", colour);
+    ReportText.heading(out, "Steps", "medians of a step", colour);
     boolean gpu = profile.totals().kernels() > 0;
     List<Column> columns =
         new ArrayList<>(
@@ -213,14 +213,14 @@ final class TraceReport {
               + " place(s), "
               + Amount.bytes(trust.bytesSkipped())
               + " could not be read; the numbers are of the rest.";
-      out.append('\n').append(wrapped(damage, width)).append('\n');
+      out.append('\n').append(ReportText.wrapped(damage, width)).append('\n');
     }
     if (trust.unusableTimes() + trust.negativeDurations() > 0) {
       String clocks =
           "Warning: "
               + Amount.count(trust.unusableTimes() + trust.negativeDurations())
               + " events have impossible times.";
-      out.append('\n').append(wrapped(clocks, width)).append('\n');
+      out.append('\n').append(ReportText.wrapped(clocks, width)).append('\n');
     }
   }
 
@@ -228,7 +228,7 @@ final class TraceReport {
     if (profile != null) {
       out.append('\n');
       out.append(
-              wrapped(
+              ReportText.wrapped(
                   "Dispatched to a backend: "
                       + Amount.count(counts.rows().size())
                       + " ATen operators in "
@@ -238,7 +238,7 @@ final class TraceReport {
           .append('\n');
       return;
     }
-    heading(
+    ReportText.heading(
         out,
         "ATen operators",
         Amount.count(counts.rows().size()) + " in " + Amount.count(counts.calls()) + " calls",
@@ -254,7 +254,7 @@ final class TraceReport {
   }
 
   private void jobs(StringBuilder out, int width, boolean colour) {
-    heading(out, "Tracers", "", colour);
+    ReportText.heading(out, "Tracers", "", colour);
     TerminalTable table =
         new TerminalTable(
             Column.fixed("tracer"),
@@ -277,7 +277,7 @@ final class TraceReport {
       if (!result.status().succeeded()) {
         out.append('\n');
         out.append(
-                wrapped(
+                ReportText.wrapped(
                     result.status().tracer()
                         + " ended as "
                         + result.status().outcome().text()
@@ -311,7 +311,7 @@ final class TraceReport {
     if (!ideas.isEmpty()) {
       out.append("Next:\n");
       for (String idea : ideas) {
-        out.append("  ").append(wrapped(idea, width - 2)).append('\n');
+        out.append("  ").append(ReportText.wrapped(idea, width - 2)).append('\n');
       }
     }
   }
@@ -320,15 +320,6 @@ final class TraceReport {
     if (rows > results.top()) {
       out.append("… and ").append(rows - results.top()).append(" more (--top)\n");
     }
-  }
-
-  private static void heading(StringBuilder out, String title, String rest, boolean colour) {
-    out.append('\n')
-        .append(colour ? "\u001b[1m" : "")
-        .append(title)
-        .append(colour ? "\u001b[0m" : "")
-        .append(rest.isEmpty() ? "" : ": " + rest)
-        .append('\n');
   }
 
   private static long median(
@@ -345,24 +336,5 @@ final class TraceReport {
   private static long number(Map<String, JsonNode> built, String name) {
     JsonNode value = built.get(name);
     return value == null ? 0 : value.asLong(0);
-  }
-
-  /// Breaks at spaces; a word that is longer than a line (a path) stays whole.
-  private static String wrapped(String text, int width) {
-    StringBuilder out = new StringBuilder();
-    int column = 0;
-    for (String word : text.split(" ", -1)) {
-      int length = word.codePointCount(0, word.length());
-      if (column > 0 && column + 1 + length > width) {
-        out.append("\n    ");
-        column = 4;
-      } else if (!out.isEmpty()) {
-        out.append(' ');
-        column++;
-      }
-      out.append(word);
-      column += length;
-    }
-    return out.toString();
   }
 }

@@ -3,6 +3,8 @@ package dev.kerneltracer.report;
 import dev.kerneltracer.AtomicFile;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonGenerator;
@@ -33,6 +35,16 @@ public final class JsonFile {
   /// @throws dev.kerneltracer.UserException where it cannot be written
   public static void writeCompact(Path target, Content content) {
     write(target, content, MAPPER.writer());
+  }
+
+  /// Prints for people or programs to read, indented; the stream stays open.
+  public static void print(PrintStream out, Content content) {
+    try {
+      write(out, content, MAPPER.writerWithDefaultPrettyPrinter());
+      out.println();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // a PrintStream keeps its failures to itself
+    }
   }
 
   private static void write(Path target, Content content, ObjectWriter writer) {

@@ -14,6 +14,11 @@ public final class LongIntMap {
     values = new int[capacity];
   }
 
+  /// Two ints as one key.
+  public static long key(int high, int low) {
+    return ((long) high << 32) | (low & 0xFFFFFFFFL);
+  }
+
   /// The value kept under `key`: an earlier one, else `value`.
   public int putIfAbsent(long key, int value) {
     if (size * 2 > keys.length) {

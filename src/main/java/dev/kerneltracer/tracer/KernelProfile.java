@@ -2,19 +2,18 @@ package dev.kerneltracer.tracer;
 
 import dev.kerneltracer.analysis.CallStacks;
 import dev.kerneltracer.analysis.OperatorCalls;
-import dev.kerneltracer.report.CsvFile;
+import dev.kerneltracer.analysis.OperatorKernelTable;
 import dev.kerneltracer.report.JsonFile;
+import dev.kerneltracer.report.OperatorKernelsFile;
 import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
-import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,10 +24,9 @@ import tools.jackson.core.JsonGenerator;
 ///
 /// No kernel is left out. One that belongs to no operator (a CUDA graph's, launched outside of any)
 /// stands under its launch, such as `cudaGraphLaunch`; one that was launched before the trace began
-/// stands under [#NO_LAUNCH]. Every kind of launch is joined, the driver's as well.
+/// stands under [OperatorKernelTable#NO_LAUNCH]. Every kind of launch is joined, the driver's as
+/// well.
 final class KernelProfile {
-  static final String NO_LAUNCH = "(launched before the trace)";
-
   private static final int STACK_FRAMES = 64;
 
   private final Trace trace;
@@ -40,7 +38,8 @@ final class KernelProfile {
   /// The kernels, those of one owner together and in file order.
   private final int[] kernels;
 
-  /// Per owner the bounds of its kernels; the owners in order of their rows, [#NO_LAUNCH] first.
+  /// Per owner the bounds of its kernels; the owners in order of their rows,
+  /// [OperatorKernelTable#NO_LAUNCH] first.
   private final List<Group> groups = new ArrayList<>();
 
   /// @param owner the row of an operator or a launch, -1 for none
@@ -225,70 +224,10 @@ final class KernelProfile {
   }
 
   private String ownerName(int owner) {
-    return owner < 0 ? NO_LAUNCH : events.name(owner);
+    return owner < 0 ? OperatorKernelTable.NO_LAUNCH : events.name(owner);
   }
 
   void writeCsv(Path file) {
-    Map<String, Owner> owners = new LinkedHashMap<>();
-    for (int row = 0; row < events.size(); row++) {
-      if (events.category(row) == Category.OPERATOR && !calls.isMerged(row)) {
-        owners.computeIfAbsent(events.name(row), Owner::new).calls++;
-      }
-    }
-    for (Group group : groups) {
-      Owner owner = owners.computeIfAbsent(ownerName(group.owner), Owner::new);
-      if (group.owner < 0 || events.category(group.owner) != Category.OPERATOR) {
-        owner.calls++;
-      }
-      for (int i = group.from; i < group.to; i++) {
-        owner.kernelTime += events.durationNs(kernels[i]);
-        owner.kernels.merge(events.name(kernels[i]), 1L, Long::sum);
-      }
-    }
-    List<Owner> sorted = new ArrayList<>(owners.values());
-    sorted.sort(
-        Comparator.<Owner>comparingLong(owner -> owner.kernelTime)
-            .thenComparingLong(owner -> owner.calls)
-            .reversed()
-            .thenComparing(owner -> owner.name));
-    List<String> header =
-        List.of("cpu_op_name", "cpu_op_total_count", "gpu_kernel_name", "gpu_kernel_total_count");
-    CsvFile.write(
-        file,
-        header,
-        csv -> {
-          for (Owner owner : sorted) {
-            writeOwner(csv, owner);
-          }
-        });
-  }
-
-  private static final class Owner {
-    final String name;
-    final Map<String, Long> kernels = new LinkedHashMap<>();
-    long calls;
-    long kernelTime;
-
-    Owner(String name) {
-      this.name = name;
-    }
-  }
-
-  private static void writeOwner(CsvFile csv, Owner owner) throws IOException {
-    if (owner.kernels.isEmpty()) {
-      csv.row(owner.name, owner.calls, "", "");
-      return;
-    }
-    List<Map.Entry<String, Long>> kernels = new ArrayList<>(owner.kernels.entrySet());
-    kernels.sort(
-        Map.Entry.<String, Long>comparingByValue()
-            .reversed()
-            .thenComparing(Map.Entry.comparingByKey()));
-    boolean first = true;
-    for (Map.Entry<String, Long> kernel : kernels) {
-      csv.row(
-          first ? owner.name : "", first ? owner.calls : "", kernel.getKey(), kernel.getValue());
-      first = false;
-    }
+    OperatorKernelsFile.write(file, OperatorKernelTable.of(trace, links, calls), false);
   }
 }

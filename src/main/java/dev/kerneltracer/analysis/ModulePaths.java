@@ -1,0 +1,117 @@
+package dev.kerneltracer.analysis;
+
+import dev.kerneltracer.trace.Events;
+import dev.kerneltracer.trace.LongIntMap;
+import dev.kerneltracer.trace.Trace;
+import dev.kerneltracer.trace.TraceLinks;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/// The distinct paths of nested module calls, such as `LlamaModel_0.LlamaDecoderLayer_3.Linear_5`,
+/// numbered so that a path comes after the one around it.
+public final class ModulePaths {
+  private static final String PREFIX = "nn.Module: ";
+
+  /// Deeper than any model: what lies deeper counts for the module at that depth.
+  private static final int DEEPEST = 100;
+
+  private final Trace trace;
+  private final Events events;
+  private final TraceLinks links;
+  private final LongIntMap ids = new LongIntMap(256);
+
+  /// Per row of a module's call its path, -1 where it was not asked for yet.
+  private final int[] pathOfRow;
+
+  private int[] parents = new int[64];
+  private int[] names = new int[64];
+  private int[] depths = new int[64];
+  private final List<Integer> open = new ArrayList<>();
+
+  ModulePaths(Trace trace, TraceLinks links) {
+    this.trace = trace;
+    this.events = trace.events();
+    this.links = links;
+    this.pathOfRow = new int[events.size()];
+    Arrays.fill(pathOfRow, -1);
+  }
+
+  public int size() {
+    return ids.size();
+  }
+
+  /// The path of the module call in a row; -1 for the row -1.
+  public int of(int row) {
+    open.clear();
+    int at = row;
+    while (at >= 0 && pathOfRow[at] < 0) {
+      open.add(at);
+      at = links.module(at);
+    }
+    int path = at < 0 ? -1 : pathOfRow[at];
+    for (int i = open.size() - 1; i >= 0; i--) {
+      path = id(path, events.nameId(open.get(i)));
+      pathOfRow[open.get(i)] = path;
+    }
+    return path;
+  }
+
+  private int id(int parent, int name) {
+    if (parent >= 0 && depths[parent] == DEEPEST) {
+      return parent;
+    }
+    int id = ids.putIfAbsent(LongIntMap.key(parent, name), ids.size());
+    if (id == parents.length) {
+      parents = Arrays.copyOf(parents, id * 2);
+      names = Arrays.copyOf(names, id * 2);
+      depths = Arrays.copyOf(depths, id * 2);
+    }
+    parents[id] = parent;
+    names[id] = name;
+    depths[id] = parent < 0 ? 1 : depths[parent] + 1;
+    return id;
+  }
+
+  /// The path around a path, -1 for none.
+  public int parent(int path) {
+    return parents[path];
+  }
+
+  /// The module's name with its number, such as `Linear_5`.
+  public String name(int path) {
+    String text = trace.strings().text(names[path]);
+    return text.startsWith(PREFIX) ? text.substring(PREFIX.length()) : text;
+  }
+
+  public String text(int path) {
+    return parents[path] < 0 ? name(path) : text(parents[path]) + "." + name(path);
+  }
+
+  /// The class of a module's name: `Linear` of `Linear_5`.
+  static String className(String name) {
+    int end = name.length();
+    while (end > 0 && Character.isDigit(name.charAt(end - 1))) {
+      end--;
+    }
+    return end > 0 && end < name.length() && name.charAt(end - 1) == '_'
+        ? name.substring(0, end - 1)
+        : name;
+  }
+
+  /// The number of the layer that a path lies in: of the outermost module whose class ends in
+  /// `Layer` or `Block`, such as `Qwen2DecoderLayer_3`; -1 for none.
+  public int layer(int path) {
+    int layer = -1;
+    for (int at = path; at >= 0; at = parents[at]) {
+      String name = name(at);
+      String type = className(name);
+      if ((type.endsWith("Layer") || type.endsWith("Block"))
+          && name.length() - type.length() <= 10
+          && name.length() > type.length()) {
+        layer = Integer.parseInt(name.substring(type.length() + 1));
+      }
+    }
+    return layer;
+  }
+}
