@@ -1,7 +1,5 @@
 package dev.kerneltracer.analysis;
 
-import dev.kerneltracer.trace.Category;
-import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
 import dev.kerneltracer.trace.TraceMetadata;
@@ -11,8 +9,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
 
 /// The tables of one or many traces together. They are added one after the other, so that only one
 /// trace's columns are in memory; kernels, operators and modules of the same name are summed over
@@ -35,25 +36,26 @@ public final class Analysis {
 
   /// Adds a trace, on two cores.
   public AnalyzedTrace add(String file, Trace trace) throws InterruptedException {
+    // Kernels need no links unless they are chosen by step: both are made side by side.
+    @Nullable FutureTask<SelectedRows> early =
+        filter.ofSteps() ? null : started(() -> addKernels(trace, selection(trace, null)));
     TraceLinks links = TraceLinks.of(trace);
     StepView steps = new StepView(trace, links);
     BitSet wanted = wanted(steps);
-    Selection selection =
-        Selection.of(
-            trace,
-            filter.ofSteps()
-                ? row -> {
-                  int step = steps.step(row);
-                  return step >= 0 && wanted.get(step);
-                }
-                : null,
-            filter.kernel());
+    SelectedRows rows =
+        early == null
+            ? addKernels(
+                trace,
+                selection(
+                    trace,
+                    row -> {
+                      int step = steps.step(row);
+                      return step >= 0 && wanted.get(step);
+                    }))
+            : ended(early);
     ModulePaths paths = new ModulePaths(trace, links);
-    FutureTask<HostTables> host =
-        new FutureTask<>(() -> hostTables(trace, links, paths, selection));
-    Thread.ofPlatform().name("host tables").daemon().start(host);
-    kernelSums.add(trace, selection);
-    Totals totals = Totals.of(trace, links, selection);
+    FutureTask<HostTables> host = started(() -> hostTables(trace, links, paths, rows));
+    Totals totals = Totals.of(trace, links, rows);
     add(ended(host));
     TraceMetadata metadata = trace.metadata();
     TreeSet<String> devices = new TreeSet<>();
@@ -70,9 +72,19 @@ public final class Analysis {
             wanted.stream().mapToObj(steps.rows()::get).toList(),
             steps.rows().size(),
             links.idsAreCorrelations(),
-            hasPython(trace));
+            rows.hasPython());
     traces.add(summary);
-    return new AnalyzedTrace(summary, trace, links, selection, steps, paths);
+    return new AnalyzedTrace(summary, trace, links, rows, steps, paths);
+  }
+
+  private Selection selection(Trace trace, @Nullable IntPredicate steps) {
+    return Selection.of(trace, steps, filter.kernel());
+  }
+
+  private SelectedRows addKernels(Trace trace, Selection selection) {
+    SelectedRows rows = SelectedRows.of(trace, selection);
+    kernelSums.add(trace, rows);
+    return rows;
   }
 
   private BitSet wanted(StepView steps) {
@@ -85,12 +97,12 @@ public final class Analysis {
   }
 
   private static HostTables hostTables(
-      Trace trace, TraceLinks links, ModulePaths paths, Selection selection) {
-    OperatorCalls calls = new OperatorCalls(trace, links, selection);
+      Trace trace, TraceLinks links, ModulePaths paths, SelectedRows rows) {
+    OperatorCalls calls = new OperatorCalls(trace, links, rows);
     return new HostTables(
-        OperatorTable.withoutStacks(trace, calls, selection),
-        OperatorKernelTable.of(trace, links, calls, selection),
-        ModuleTable.of(trace, links, paths, selection));
+        OperatorTable.withoutStacks(trace, calls, rows),
+        OperatorKernelTable.of(trace, links, calls, rows),
+        ModuleTable.of(trace, links, paths, rows));
   }
 
   private void add(HostTables tables) {
@@ -98,6 +110,12 @@ public final class Analysis {
     operators = first ? tables.operators : operators.plus(tables.operators);
     operatorKernels = first ? tables.operatorKernels : operatorKernels.plus(tables.operatorKernels);
     modules = first ? tables.modules : modules.plus(tables.modules);
+  }
+
+  private static <T> FutureTask<T> started(Callable<T> work) {
+    FutureTask<T> task = new FutureTask<>(work);
+    Thread.ofPlatform().name("tables").daemon().start(task);
+    return task;
   }
 
   private static <T> T ended(FutureTask<T> task) throws InterruptedException {
@@ -109,16 +127,6 @@ public final class Analysis {
       }
       throw new IllegalStateException(e.getCause());
     }
-  }
-
-  private static boolean hasPython(Trace trace) {
-    Events events = trace.events();
-    for (int row = 0; row < events.size(); row++) {
-      if (events.category(row) == Category.PYTHON_FUNCTION) {
-        return true;
-      }
-    }
-    return false;
   }
 
   public Filter filter() {

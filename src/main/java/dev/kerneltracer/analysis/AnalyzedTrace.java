@@ -10,7 +10,7 @@ public record AnalyzedTrace(
     TraceSummary summary,
     Trace trace,
     TraceLinks links,
-    Selection selection,
+    SelectedRows rows,
     StepView stepView,
     ModulePaths paths) {
 

@@ -1,6 +1,5 @@
 package dev.kerneltracer.analysis;
 
-import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.LongIntMap;
 import dev.kerneltracer.trace.StringTable;
@@ -79,7 +78,7 @@ public record KernelTable(List<Row> rows, long totalNs) {
 
   public static KernelTable of(Trace trace) {
     Builder builder = new Builder();
-    builder.add(trace, Selection.ALL);
+    builder.add(trace, SelectedRows.of(trace, Selection.ALL));
     return builder.build();
   }
 
@@ -91,21 +90,20 @@ public record KernelTable(List<Row> rows, long totalNs) {
   static final class Builder {
     private final Map<String, Sum> sums = new LinkedHashMap<>();
 
-    void add(Trace trace, Selection selection) {
+    void add(Trace trace, SelectedRows rows) {
       Events events = trace.events();
       Launches launches = new Launches(trace);
       @Nullable Sum[] byName = new Sum[trace.strings().size() + 1];
-      for (int row = 0; row < events.size(); row++) {
-        if (events.category(row) == Category.KERNEL && selection.has(row)) {
-          int name = events.nameId(row) + 1;
-          Sum sum = byName[name];
-          if (sum == null) {
-            sum = sums.computeIfAbsent(events.name(row), _ -> new Sum());
-            byName[name] = sum;
-          }
-          sum.add(events.durationNs(row), events.occupancyPercent(row));
-          launches.add(row, sum);
+      for (int i = 0; i < rows.kernelCount(); i++) {
+        int row = rows.kernel(i);
+        int name = events.nameId(row) + 1;
+        Sum sum = byName[name];
+        if (sum == null) {
+          sum = sums.computeIfAbsent(events.name(row), _ -> new Sum());
+          byName[name] = sum;
         }
+        sum.add(events.durationNs(row), events.occupancyPercent(row));
+        launches.add(row, sum);
       }
       launches.close();
     }

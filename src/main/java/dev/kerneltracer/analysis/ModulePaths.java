@@ -4,9 +4,7 @@ import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.LongIntMap;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 
 /// The distinct paths of nested module calls, such as `LlamaModel_0.LlamaDecoderLayer_3.Linear_5`,
 /// numbered so that a path comes after the one around it.
@@ -27,7 +25,7 @@ public final class ModulePaths {
   private int[] parents = new int[64];
   private int[] names = new int[64];
   private int[] depths = new int[64];
-  private final List<Integer> open = new ArrayList<>();
+  private final RowList open = new RowList();
 
   ModulePaths(Trace trace, TraceLinks links) {
     this.trace = trace;

@@ -48,8 +48,8 @@ public record ModuleTable(List<Row> rows) {
     }
   }
 
-  static ModuleTable of(Trace trace, TraceLinks links, ModulePaths paths, Selection selection) {
-    return new Builder(trace, links, paths).build(selection);
+  static ModuleTable of(Trace trace, TraceLinks links, ModulePaths paths, SelectedRows rows) {
+    return new Builder(trace, links, paths).build(rows);
   }
 
   /// The calls of both.
@@ -88,19 +88,19 @@ public record ModuleTable(List<Row> rows) {
       this.paths = paths;
     }
 
-    ModuleTable build(Selection selection) {
-      for (int row = 0; row < events.size(); row++) {
-        Category category = events.category(row);
-        if (category == Category.PYTHON_FUNCTION) {
-          if (events.isModule(row) && selection.has(row)) {
-            int path = path(row);
-            calls[path]++;
-            cpu[path] += events.durationNs(row);
-          }
-        } else if (category.isDeviceWork() && links.module(row) >= 0 && selection.has(row)) {
-          int path = path(links.module(row));
+    ModuleTable build(SelectedRows selected) {
+      for (int i = 0; i < selected.moduleCount(); i++) {
+        int row = selected.module(i);
+        int path = path(row);
+        calls[path]++;
+        cpu[path] += events.durationNs(row);
+      }
+      for (int i = 0; i < selected.deviceWorkCount(); i++) {
+        int row = selected.deviceWork(i);
+        int path = path(links.module(row));
+        if (path >= 0) {
           device[path] += events.durationNs(row);
-          if (category == Category.KERNEL) {
+          if (events.category(row) == Category.KERNEL) {
             kernelTime[path] += events.durationNs(row);
             kernels[path]++;
           }

@@ -19,11 +19,11 @@ public final class OperatorCalls {
   private final int[] kernels;
 
   public OperatorCalls(Trace trace, TraceLinks links) {
-    this(trace, links, Selection.ALL);
+    this(trace, links, SelectedRows.of(trace, Selection.ALL));
   }
 
-  /// @param selection the device work that is counted
-  OperatorCalls(Trace trace, TraceLinks links, Selection selection) {
+  /// @param rows whose device work is counted
+  OperatorCalls(Trace trace, TraceLinks links, SelectedRows rows) {
     this.events = trace.events();
     this.links = links;
     int size = events.size();
@@ -38,8 +38,10 @@ public final class OperatorCalls {
         childCount[parent]++;
         childTimeNs[parent] += events.durationNs(row);
       }
-      if (events.category(row).isDeviceWork() && links.operator(row) >= 0 && selection.has(row)) {
-        addDeviceWork(row);
+    }
+    for (int i = 0; i < rows.deviceWorkCount(); i++) {
+      if (links.operator(rows.deviceWork(i)) >= 0) {
+        addDeviceWork(rows.deviceWork(i));
       }
     }
   }

@@ -1,6 +1,5 @@
 package dev.kerneltracer.analysis;
 
-import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.LongIntMap;
 import dev.kerneltracer.trace.Trace;
@@ -47,13 +46,13 @@ public record OperatorKernelTable(List<Row> rows) {
   public record Kernel(String kernel, long calls, long totalNs) {}
 
   public static OperatorKernelTable of(Trace trace, TraceLinks links, OperatorCalls calls) {
-    return of(trace, links, calls, Selection.ALL);
+    return of(trace, links, calls, SelectedRows.of(trace, Selection.ALL));
   }
 
   /// @param calls of the same selection
   static OperatorKernelTable of(
-      Trace trace, TraceLinks links, OperatorCalls calls, Selection selection) {
-    return new Builder(trace, links, calls).build(selection);
+      Trace trace, TraceLinks links, OperatorCalls calls, SelectedRows rows) {
+    return new Builder(trace, links, calls).build(rows);
   }
 
   /// The calls of both.
@@ -120,17 +119,16 @@ public record OperatorKernelTable(List<Row> rows) {
       this.operatorCalls = operatorCalls;
     }
 
-    OperatorKernelTable build(Selection selection) {
-      for (int row = 0; row < events.size(); row++) {
-        Category category = events.category(row);
-        if (category == Category.OPERATOR) {
-          if (selection.has(row) && !operatorCalls.isMerged(row)) {
-            int owner = owner(events.nameId(row));
-            ownerCalls[owner]++;
-          }
-        } else if (category == Category.KERNEL && selection.has(row)) {
-          addKernel(row);
+    OperatorKernelTable build(SelectedRows selected) {
+      for (int i = 0; i < selected.operatorCount(); i++) {
+        int row = selected.operator(i);
+        if (!operatorCalls.isMerged(row)) {
+          int owner = owner(events.nameId(row));
+          ownerCalls[owner]++;
         }
+      }
+      for (int i = 0; i < selected.kernelCount(); i++) {
+        addKernel(selected.kernel(i));
       }
       List<List<Kernel>> kernels = new ArrayList<>();
       for (int owner = 0; owner < owners.size(); owner++) {

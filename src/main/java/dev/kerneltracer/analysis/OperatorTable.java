@@ -1,6 +1,5 @@
 package dev.kerneltracer.analysis;
 
-import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.LongIntMap;
 import dev.kerneltracer.trace.Trace;
@@ -74,16 +73,20 @@ public record OperatorTable(List<Row> rows) {
   /// then most CPU time of its own.
   public static OperatorTable of(Trace trace, TraceLinks links) {
     OperatorCalls calls = new OperatorCalls(trace, links);
-    return new Builder(trace, calls, Selection.ALL, new CallStacks(trace, links, STACK_FRAMES))
+    return new Builder(
+            trace,
+            calls,
+            SelectedRows.of(trace, Selection.ALL),
+            new CallStacks(trace, links, STACK_FRAMES))
         .build();
   }
 
   /// One row per operator and input shapes, of the selected calls; without stacks, which cost most
   /// of the time.
   ///
-  /// @param calls of the same selection
-  static OperatorTable withoutStacks(Trace trace, OperatorCalls calls, Selection selection) {
-    return new Builder(trace, calls, selection, null).build();
+  /// @param calls of the same rows
+  static OperatorTable withoutStacks(Trace trace, OperatorCalls calls, SelectedRows rows) {
+    return new Builder(trace, calls, rows, null).build();
   }
 
   /// The calls of both, by operator, input shapes and stack.
@@ -145,25 +148,23 @@ public record OperatorTable(List<Row> rows) {
     private final Trace trace;
     private final Events events;
     private final OperatorCalls calls;
-    private final Selection selection;
+    private final SelectedRows selected;
     private final @Nullable CallStacks stacks;
     private final LongIntMap shapedNames = new LongIntMap(1 << 10);
     private final LongIntMap groups = new LongIntMap(1 << 10);
     private final List<Sum> sums = new ArrayList<>();
 
-    Builder(Trace trace, OperatorCalls calls, Selection selection, @Nullable CallStacks stacks) {
+    Builder(Trace trace, OperatorCalls calls, SelectedRows rows, @Nullable CallStacks stacks) {
       this.trace = trace;
       this.events = trace.events();
       this.calls = calls;
-      this.selection = selection;
+      this.selected = rows;
       this.stacks = stacks;
     }
 
     OperatorTable build() {
-      for (int row = 0; row < events.size(); row++) {
-        if (events.category(row) == Category.OPERATOR && selection.has(row)) {
-          add(row);
-        }
+      for (int i = 0; i < selected.operatorCount(); i++) {
+        add(selected.operator(i));
       }
       List<Row> rows = new ArrayList<>(sums.size());
       for (Sum sum : sums) {

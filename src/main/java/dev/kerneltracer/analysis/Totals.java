@@ -1,6 +1,5 @@
 package dev.kerneltracer.analysis;
 
-import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
@@ -45,19 +44,16 @@ public record Totals(
   }
 
   public static Totals of(Trace trace, TraceLinks links) {
-    return of(trace, links, Selection.ALL);
+    return of(trace, links, SelectedRows.of(trace, Selection.ALL));
   }
 
   /// The totals of what is selected; [#events] is of the whole file all the same.
-  static Totals of(Trace trace, TraceLinks links, Selection selection) {
+  static Totals of(Trace trace, TraceLinks links, SelectedRows rows) {
     Counts counts = new Counts(trace, links);
-    Events events = trace.events();
-    for (int row = 0; row < events.size(); row++) {
-      if (selection.has(row)) {
-        counts.add(row);
-      }
+    for (int i = 0; i < rows.deviceWorkCount(); i++) {
+      counts.add(rows.deviceWork(i));
     }
-    return counts.totals();
+    return counts.totals(rows);
   }
 
   private static final class Counts {
@@ -67,15 +63,12 @@ public record Totals(
     private final BusyTime busy;
     private final BitSet names = new BitSet();
     private final BitSet launches = new BitSet();
-    private long operators;
     private long kernels;
     private long kernelTime;
     private long memcpys;
     private long memcpyTime;
     private long memsets;
     private long memsetTime;
-    private long firstStart = Long.MAX_VALUE;
-    private long lastEnd = Long.MIN_VALUE;
     private long toLaunch;
     private long toOperator;
     private long toModule;
@@ -89,26 +82,17 @@ public record Totals(
     }
 
     void add(int row) {
-      Category category = events.category(row);
-      if (category != Category.PROFILER_SPAN) {
-        firstStart = Math.min(firstStart, events.startNs(row));
-        lastEnd = Math.max(lastEnd, events.endNs(row));
-      }
-      if (category.isDeviceWork()) {
-        busy.add(row);
-      }
-      switch (category) {
-        case OPERATOR -> operators++;
+      busy.add(row);
+      switch (events.category(row)) {
         case KERNEL -> addKernel(row);
         case MEMCPY -> {
           memcpys++;
           memcpyTime += events.durationNs(row);
         }
-        case MEMSET -> {
+        default -> {
           memsets++;
           memsetTime += events.durationNs(row);
         }
-        case ANNOTATION, GPU_ANNOTATION, RUNTIME, PYTHON_FUNCTION, PROFILER_SPAN, OTHER -> {}
       }
     }
 
@@ -125,10 +109,10 @@ public record Totals(
       toModule += links.module(row) >= 0 ? 1 : 0;
     }
 
-    Totals totals() {
+    Totals totals(SelectedRows rows) {
       return new Totals(
           trace.eventCount(),
-          operators,
+          rows.operatorCount(),
           kernels,
           names.cardinality(),
           kernelTime,
@@ -136,7 +120,7 @@ public record Totals(
           memcpyTime,
           memsets,
           memsetTime,
-          firstStart > lastEnd ? 0 : lastEnd - firstStart,
+          rows.spanNs(),
           busy.byDeviceNs(),
           busy.sumNs(),
           launches.cardinality(),

@@ -7,7 +7,6 @@ import dev.kerneltracer.analysis.AnalyzedTrace;
 import dev.kerneltracer.analysis.Filter;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.NumberRanges;
-import dev.kerneltracer.analysis.StepView;
 import dev.kerneltracer.analysis.TraceSummary;
 import dev.kerneltracer.report.AnalysisFiles;
 import dev.kerneltracer.report.JsonFile;
@@ -17,6 +16,7 @@ import dev.kerneltracer.trace.Trace;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
@@ -84,10 +84,10 @@ final class AnalyzeCommand implements Callable<Integer> {
   @Option(
       names = "--phase",
       paramLabel = "PHASE",
-      split = ",",
       order = 4,
+      converter = PhasesConverter.class,
       description = "Only steps of this phase: prefill, decode, mixed, forward.")
-  private List<StepView.Phase> phases = List.of();
+  private Set<String> phases = Set.of();
 
   @Option(
       names = "--rank",
@@ -155,9 +155,7 @@ final class AnalyzeCommand implements Callable<Integer> {
           ExitCode.USAGE, "--kernel-events needs a place", "Add --output-dir DIR.");
     }
     KernelNames names = KernelRules.names(groups);
-    Set<String> phaseNames = new TreeSet<>();
-    phases.forEach(phase -> phaseNames.add(phase.text()));
-    Analysis analysis = new Analysis(new Filter(steps, phaseNames, ranks, kernel));
+    Analysis analysis = new Analysis(new Filter(steps, phases, ranks, kernel));
     TraceInputs inputs = new TraceInputs(arguments);
     problems.addAll(inputs.problems());
     KernelTable kernels;
@@ -298,6 +296,23 @@ final class AnalyzeCommand implements Callable<Integer> {
       } catch (IllegalArgumentException e) {
         throw new TypeConversionException(String.valueOf(e.getMessage()));
       }
+    }
+  }
+
+  /// Reads `prefill,mixed`.
+  static final class PhasesConverter implements ITypeConverter<Set<String>> {
+    private static final List<String> PHASES = List.of("prefill", "decode", "mixed", "forward");
+
+    @Override
+    public Set<String> convert(String text) {
+      Set<String> phases = new TreeSet<>(List.of(text.toLowerCase(Locale.ROOT).split(",", -1)));
+      for (String phase : phases) {
+        if (!PHASES.contains(phase)) {
+          throw new TypeConversionException(
+              "'" + phase + "' is none of " + String.join(", ", PHASES));
+        }
+      }
+      return phases;
     }
   }
 

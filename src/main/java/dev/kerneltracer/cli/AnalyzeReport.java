@@ -128,11 +128,15 @@ final class AnalyzeReport {
           .append(Amount.time(sum(Totals::kernelTimeNs)))
           .append(" by ")
           .append(Amount.count(sum(Totals::launches)))
-          .append(" launches, ")
-          .append(Amount.count(sum(Totals::memcpys) + sum(Totals::memsets)))
-          .append(" copies and fills of ")
-          .append(Amount.time(sum(Totals::memcpyTimeNs) + sum(Totals::memsetTimeNs)))
-          .append('.');
+          .append(" launches");
+      long copies = sum(Totals::memcpys) + sum(Totals::memsets);
+      if (copies > 0) {
+        text.append(", ")
+            .append(Amount.count(copies))
+            .append(" copies and fills of ")
+            .append(Amount.time(sum(Totals::memcpyTimeNs) + sum(Totals::memsetTimeNs)));
+      }
+      text.append('.');
     }
     line(text.toString());
     if (devices.size() > 1) {
@@ -223,22 +227,29 @@ final class AnalyzeReport {
       return;
     }
     heading("Steps", Amount.count(count) + ", medians of a step");
-    TerminalTable table =
-        new TerminalTable(
-            Column.fixed("phase"),
-            Column.number("steps"),
-            Column.number("span"),
-            Column.number("GPU busy"),
-            Column.number("idle"),
-            Column.number("kernels"));
-    byPhase.forEach((phase, steps) ->
-        table.row(
-            phase.text().isEmpty() ? "not said" : phase.text(),
-            Amount.count(steps.size()),
-            Amount.time(median(steps, StepView.Row::spanNs)),
-            Amount.time(median(steps, StepView.Row::busyNs)),
-            Amount.time(median(steps, StepView.Row::idleNs)),
-            Amount.count(median(steps, StepView.Row::kernels))));
+    boolean gpu = !kernels.rows().isEmpty();
+    List<Column> columns =
+        new ArrayList<>(
+            List.of(Column.fixed("phase"), Column.number("steps"), Column.number("span")));
+    if (gpu) {
+      columns.addAll(
+          List.of(Column.number("GPU busy"), Column.number("idle"), Column.number("kernels")));
+    }
+    TerminalTable table = new TerminalTable(columns.toArray(Column[]::new));
+    byPhase.forEach((phase, steps) -> {
+      List<String> cells =
+          new ArrayList<>(
+              List.of(
+                  phase.text().isEmpty() ? "not said" : phase.text(),
+                  Amount.count(steps.size()),
+                  Amount.time(median(steps, StepView.Row::spanNs))));
+      if (gpu) {
+        cells.add(Amount.time(median(steps, StepView.Row::busyNs)));
+        cells.add(Amount.time(median(steps, StepView.Row::idleNs)));
+        cells.add(Amount.count(median(steps, StepView.Row::kernels)));
+      }
+      table.row(cells.toArray(String[]::new));
+    });
     out.append(table.render(width));
   }
 

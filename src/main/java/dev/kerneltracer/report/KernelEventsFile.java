@@ -3,7 +3,6 @@ package dev.kerneltracer.report;
 import dev.kerneltracer.analysis.AnalyzedTrace;
 import dev.kerneltracer.analysis.ModulePaths;
 import dev.kerneltracer.analysis.StepView;
-import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.StringTable;
 import dev.kerneltracer.trace.TraceLinks;
@@ -74,10 +73,8 @@ final class KernelEventsFile implements AutoCloseable {
     CsvFile.Text rank =
         CsvFile.text(
             analyzed.summary().rank().isPresent() ? "" + analyzed.summary().rank().getAsInt() : "");
-    for (int row = 0; row < events.size(); row++) {
-      if (events.category(row) != Category.KERNEL || !analyzed.selection().has(row)) {
-        continue;
-      }
+    for (int i = 0; i < analyzed.rows().kernelCount(); i++) {
+      int row = analyzed.rows().kernel(i);
       int nameId = events.nameId(row);
       Named name = named[nameId + 1];
       if (name == null) {
