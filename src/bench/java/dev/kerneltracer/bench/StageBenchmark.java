@@ -19,7 +19,6 @@ import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
-import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
@@ -27,7 +26,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /// What each stage of reading and analysing one gzipped trace takes, in a warm JVM; `bench/stages`
-/// runs it. Each table is made from the same trace and links.
+/// runs it and names the trace. Each table is made from the same trace and links.
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -35,9 +34,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 3, time = 2)
 @Measurement(iterations = 5, time = 2)
 public class StageBenchmark {
-  @Param({})
-  public String file;
-
   private Path gzipped;
   private Path inflated;
   private Trace trace;
@@ -45,7 +41,7 @@ public class StageBenchmark {
 
   @Setup
   public void prepare() throws IOException {
-    gzipped = Path.of(file);
+    gzipped = Path.of(System.getenv("KERNELTRACER_BENCH_TRACE"));
     inflated = Files.createTempFile("kerneltracer-bench-", ".pt.trace.json");
     try (InputStream in = new GZIPInputStream(Files.newInputStream(gzipped));
         OutputStream out = Files.newOutputStream(inflated)) {
