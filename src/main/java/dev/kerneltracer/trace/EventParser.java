@@ -1,6 +1,8 @@
 package dev.kerneltracer.trace;
 
+import dev.kerneltracer.trace.EventLayout.Joint;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// Reads one event of a window into spans of bytes, which stay valid until the window moves. What
 /// is not a [Field] is skipped.
@@ -8,6 +10,7 @@ final class EventParser {
   private static final int FIELDS = Field.values().length;
 
   private final JsonBytes json;
+  private final EventLayout layout = new EventLayout();
   private final FieldTable eventFields = new FieldTable(Field::ofEvent);
   private final FieldTable argumentFields = new FieldTable(Field::ofArgument);
   private final int[] from = new int[FIELDS];
@@ -23,28 +26,49 @@ final class EventParser {
   /// @throws Stop where the window ends in it or it is no JSON
   void parse() {
     Arrays.fill(from, -1);
-    object(false);
+    object(layout.event, eventFields);
   }
 
-  private void object(boolean arguments) {
+  private void object(Joint start, FieldTable fields) {
+    Joint joint = start;
     json.position++;
-    if (json.peek() == '}') {
-      json.position++;
-      return;
-    }
     while (true) {
-      json.key();
-      FieldTable fields = arguments ? argumentFields : eventFields;
-      value(fields.find(json.bytes, json.textFrom, json.textTo));
-      byte after = json.peek();
-      if (after != ',' && after != '}') {
+      int at = json.position;
+      @Nullable Joint next = joint.following(json.bytes, at, json.limit);
+      if (next != null) {
+        json.position = at + next.length;
+      } else {
+        next = readJoint(joint, start, fields);
+      }
+      @Nullable Field field = next.field;
+      if (field == null) {
+        return;
+      }
+      value(field);
+      joint = next;
+    }
+  }
+
+  /// Reads what lies between two values, and the end of the object, the long way.
+  private Joint readJoint(Joint before, Joint start, FieldTable fields) {
+    int at = json.position;
+    byte next = json.peek();
+    if (next == '}') {
+      json.position++;
+      return layout.learn(before, json.bytes, at, json.position, null);
+    }
+    if (before != start) {
+      if (next != ',') {
         throw Stop.BAD_SYNTAX;
       }
       json.position++;
-      if (after == '}') {
-        return;
-      }
     }
+    json.key();
+    Field field = fields.find(json.bytes, json.textFrom, json.textTo);
+    json.peek();
+    return json.hasOddities()
+        ? new Joint(new byte[0], field)
+        : layout.learn(before, json.bytes, at, json.position, field);
   }
 
   private void value(Field field) {
@@ -53,7 +77,7 @@ final class EventParser {
       switch (field) {
         case ARGUMENTS -> {
           if (first == '{') {
-            object(true);
+            object(layout.arguments, argumentFields);
           } else {
             json.skipValue();
           }

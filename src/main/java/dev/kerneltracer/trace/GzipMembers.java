@@ -3,8 +3,6 @@ package dev.kerneltracer.trace;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.zip.CRC32;
-import java.util.zip.DataFormatException;
-import java.util.zip.Inflater;
 
 /// Inflates a gzip file (RFC 1952) of one or more members. Damaged data ends its member: the text
 /// goes on with the next member that can be inflated, where there is one.
@@ -26,13 +24,14 @@ final class GzipMembers implements TextSource {
 
   private final InputStream in;
   private final Faults faults = new Faults();
-  private final Inflater inflater = new Inflater(true);
+  private final DeflateDecoder decoder = new DeflateDecoder();
   private final CRC32 crc = new CRC32();
-  private final byte[] input = new byte[BUFFER];
+  private final byte[] input = new byte[BUFFER + DeflateDecoder.SLACK];
   private int next;
   private int limit;
   private boolean inMember;
   private boolean ended;
+  private boolean fileEnded;
   private long inflated;
 
   GzipMembers(InputStream in) {
@@ -58,33 +57,25 @@ final class GzipMembers implements TextSource {
   }
 
   private int inflate(byte[] target, int from, int length, long at) throws IOException {
-    long before = inflater.getBytesWritten();
-    try {
-      int count = inflater.inflate(target, from, length);
-      crc.update(target, from, count);
-      if (inflater.finished()) {
-        next = limit - inflater.getRemaining();
-        closeMember(at + count);
-      } else if (count == 0 && inflater.needsInput()) {
-        next = limit;
-        if (!fill(1)) {
-          end(at, Damage.Kind.CUT);
-        } else {
-          inflater.setInput(input, next, limit - next);
-        }
-      } else if (count == 0) {
-        throw new DataFormatException("needs a dictionary");
+    decoder.setInput(input, next, limit, fileEnded);
+    int count = decoder.decode(target, from, from + length);
+    next = decoder.position();
+    crc.update(target, from, count);
+    switch (decoder.state()) {
+      case FINISHED -> closeMember(at + count);
+      case BAD -> {
+        inMember = false;
+        faults.add(at + count, Damage.Kind.BAD_GZIP);
+        findMember();
       }
-      return count;
-    } catch (DataFormatException e) {
-      // What was inflated up to the fault lies in the target though no count was returned.
-      int count = Math.clamp(inflater.getBytesWritten() - before, 0, length);
-      inMember = false;
-      faults.add(at + count, Damage.Kind.BAD_GZIP);
-      next = limit - inflater.getRemaining();
-      findMember();
-      return count;
+      case CUT -> end(at + count, Damage.Kind.CUT);
+      case HEADER, STORED, CODES -> {
+        if (count < length) {
+          fill(limit - next + 1);
+        }
+      }
     }
+    return count;
   }
 
   private void closeMember(long at) throws IOException {
@@ -94,8 +85,7 @@ final class GzipMembers implements TextSource {
       return;
     }
     boolean sound =
-        little(next) == (int) crc.getValue()
-            && little(next + 4) == (int) inflater.getBytesWritten();
+        little(next) == (int) crc.getValue() && little(next + 4) == (int) decoder.written();
     next += TRAILER;
     if (!sound) {
       faults.add(at, Damage.Kind.BAD_GZIP);
@@ -122,8 +112,7 @@ final class GzipMembers implements TextSource {
       return !ended;
     }
     next += header;
-    inflater.reset();
-    inflater.setInput(input, next, limit - next);
+    decoder.reset();
     crc.reset();
     inMember = true;
     return true;
@@ -148,15 +137,9 @@ final class GzipMembers implements TextSource {
   }
 
   private boolean inflates(int from) {
-    Inflater probe = new Inflater(true);
-    try {
-      probe.setInput(input, from, limit - from);
-      return probe.inflate(new byte[PROBE]) > 0;
-    } catch (DataFormatException e) {
-      return false;
-    } finally {
-      probe.end();
-    }
+    DeflateDecoder probe = new DeflateDecoder();
+    probe.setInput(input, from, limit, false);
+    return probe.decode(new byte[PROBE], 0, PROBE) > 0;
   }
 
   private boolean isMagic(int at) {
@@ -214,14 +197,15 @@ final class GzipMembers implements TextSource {
     if (limit - next >= count) {
       return true;
     }
-    if (next + count > input.length) {
+    if (next + count > BUFFER) {
       System.arraycopy(input, next, input, 0, limit - next);
       limit -= next;
       next = 0;
     }
     while (limit - next < count) {
-      int read = in.read(input, limit, input.length - limit);
+      int read = in.read(input, limit, BUFFER - limit);
       if (read < 0) {
+        fileEnded = true;
         return false;
       }
       limit += read;
@@ -231,7 +215,6 @@ final class GzipMembers implements TextSource {
 
   @Override
   public void close() throws IOException {
-    inflater.end();
     in.close();
   }
 }

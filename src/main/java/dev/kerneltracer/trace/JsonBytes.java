@@ -191,7 +191,9 @@ final class JsonBytes {
 
   /// Skips a value of any kind, without recursion; [#textFrom] and [#textTo] then span it all.
   void skipValue() {
-    peek();
+    if (peek() == '[' && skipPlainArray()) {
+      return;
+    }
     int from = position;
     int depth = 0;
     while (true) {
@@ -239,6 +241,80 @@ final class JsonBytes {
     }
   }
 
+  /// Skips an array of whole numbers, strings without escapes, and arrays of them; false, with
+  /// nothing read, where it is anything else or does not end in the window.
+  private boolean skipPlainArray() {
+    byte[] b = bytes;
+    int end = limit;
+    int at = position + 1;
+    int depth = 1;
+    boolean begun = false; // whether an element stands before `at` in its array
+    boolean wanted = false; // whether one must come, after a comma
+    while (at < end) {
+      byte next = b[at];
+      if (next == ' ') {
+        at++;
+      } else if (next == ']' && !wanted) {
+        at++;
+        if (--depth == 0) {
+          textFrom = position;
+          textTo = at;
+          position = at;
+          return true;
+        }
+        begun = true;
+      } else if (next == ',' && begun) {
+        at++;
+        begun = false;
+        wanted = true;
+      } else if (begun) {
+        return false;
+      } else if (next == '[') {
+        if (depth++ == DEEPEST) {
+          return false;
+        }
+        at++;
+        wanted = false;
+      } else {
+        at = next == '"' ? plainStringEnd(at + 1) : wholeNumberEnd(at);
+        if (at < 0) {
+          return false;
+        }
+        begun = true;
+        wanted = false;
+      }
+    }
+    return false;
+  }
+
+  private int plainStringEnd(int from) {
+    byte[] b = bytes;
+    for (int at = from; at < limit; at++) {
+      byte next = b[at];
+      if (next == '"') {
+        return at + 1;
+      }
+      if (next < ' ' || next == '\\') { // bytes beyond ASCII are negative
+        return -1;
+      }
+    }
+    return -1;
+  }
+
+  private int wholeNumberEnd(int from) {
+    byte[] b = bytes;
+    int at = b[from] == '-' ? from + 1 : from;
+    int first = at;
+    while (at < limit && b[at] >= '0' && b[at] <= '9') {
+      at++;
+    }
+    if (at == first || at >= limit) {
+      return -1;
+    }
+    byte after = b[at];
+    return after == ',' || after == ']' || after == ' ' ? at : -1;
+  }
+
   /// Reads a key and its colon.
   void key() {
     if (peek() != '"') {
@@ -263,6 +339,16 @@ final class JsonBytes {
     int from = position;
     int at = from;
     byte[] b = bytes;
+    while (at < limit && ((b[at] >= '0' && b[at] <= '9') || b[at] == '.')) {
+      at++;
+    }
+    if (at < limit && at > from && (b[at] == ',' || b[at] == '}') && first != '.') {
+      textFrom = from;
+      textTo = at;
+      textEscaped = false;
+      position = at;
+      return;
+    }
     while (at < limit && isScalarByte(b[at])) {
       at++;
     }

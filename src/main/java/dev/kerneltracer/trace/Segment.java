@@ -7,10 +7,17 @@ import java.util.List;
 final class Segment {
   static final int SIZE = 1 << 19;
 
-  /// The text, and room behind it so that eight bytes can always be read.
-  final byte[] bytes = new byte[SIZE + JsonBytes.PADDING];
+  /// Room for what is taken over from the segment before: an event begun there, and what inflating
+  /// may refer to.
+  static final int TAKEN_OVER = 1 << 16;
 
-  /// Where the text ends.
+  /// The text, and room behind it so that eight bytes can always be read.
+  final byte[] bytes = new byte[TAKEN_OVER + SIZE + JsonBytes.PADDING];
+
+  /// Where the text begins …
+  int from;
+
+  /// … and where it ends.
   int limit;
 
   /// Its number in the order of the text.
@@ -19,7 +26,8 @@ final class Segment {
   /// Whether it begins where an event seems to begin.
   boolean atEvent;
 
-  /// What was read on that supposition: the events up to [#parsedTo], behind the comma of the last.
+  /// What was read on that supposition: the events from [#from] to [#parsedTo], behind the comma of
+  /// the last.
   final Events events;
 
   int parsedTo;

@@ -7,12 +7,12 @@ final class SegmentParser {
 
   void parse(Segment segment) {
     segment.events.clear();
-    segment.parsedTo = 0;
+    segment.parsedTo = segment.from;
     if (!segment.atEvent) {
       return;
     }
     json.bytes = segment.bytes;
-    json.position = 0;
+    json.position = segment.from;
     json.limit = segment.limit;
     try {
       while (json.peek() == '{') {

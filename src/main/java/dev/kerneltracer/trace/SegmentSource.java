@@ -6,11 +6,11 @@ import java.io.IOException;
 /// brace of another object and a comma. Whether an event really begins there is not known before
 /// all that comes earlier has been read.
 final class SegmentSource {
-  /// How far back from a segment's end a place to cut is looked for.
-  private static final int FARTHEST_BACK = 1 << 16;
+  private static final int START = Segment.TAKEN_OVER;
+  private static final int END = START + Segment.SIZE;
 
   private final TextSource in;
-  private final byte[] carry = new byte[FARTHEST_BACK];
+  private final byte[] last = new byte[START];
   private int carried;
   private boolean cutAtEvent;
   private long count;
@@ -21,33 +21,36 @@ final class SegmentSource {
 
   /// Fills a segment with the next text; false at the end of it.
   boolean next(Segment segment) throws IOException {
-    System.arraycopy(carry, 0, segment.bytes, 0, carried);
-    int length = carried;
-    carried = 0;
-    while (length < Segment.SIZE) {
-      int read = in.read(segment.bytes, length, Segment.SIZE - length);
+    System.arraycopy(last, 0, segment.bytes, 0, START);
+    int end = START;
+    while (end < END) {
+      int read = in.read(segment.bytes, end, END - end);
       if (read < 0) {
         break;
       }
-      length += read;
+      end += read;
     }
     segment.faults.clear();
     in.faults().moveTo(segment.faults);
-    if (length == 0 && segment.faults.isEmpty()) {
+    segment.from = START - carried;
+    carried = 0;
+    if (end == segment.from && segment.faults.isEmpty()) {
       return false;
     }
     segment.index = count++;
     segment.atEvent = cutAtEvent;
-    int cut = length == Segment.SIZE ? lastEventStart(segment.bytes, length) : -1;
+    int cut = end == END ? lastEventStart(segment.bytes) : -1;
     cutAtEvent = cut > 0;
-    segment.limit = cut > 0 ? cut : length;
-    carried = length - segment.limit;
-    System.arraycopy(segment.bytes, segment.limit, carry, 0, carried);
+    segment.limit = cut > 0 ? cut : end;
+    carried = end - segment.limit;
+    if (end == END) {
+      System.arraycopy(segment.bytes, END - START, last, 0, START);
+    }
     return true;
   }
 
-  private static int lastEventStart(byte[] bytes, int length) {
-    for (int at = length - 1; at > length - FARTHEST_BACK; at--) {
+  private static int lastEventStart(byte[] bytes) {
+    for (int at = END - 1; at > END - START; at--) {
       if (bytes[at] == '{' && followsAnObject(bytes, at)) {
         return at;
       }

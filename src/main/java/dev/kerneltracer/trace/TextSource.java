@@ -7,7 +7,8 @@ import java.io.InputStream;
 
 /// Where the inflated text of a trace comes from.
 interface TextSource extends Closeable {
-  /// Fills as much of the room as the text allows; -1 at its end.
+  /// Fills as much of the room as the text allows; -1 at its end. The 32 KiB before the room must
+  /// hold the text before, as far as there is any.
   int read(byte[] target, int from, int length) throws IOException;
 
   /// Faults of what holds the text, not of the text itself; whoever reads it empties it.

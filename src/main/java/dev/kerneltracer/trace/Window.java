@@ -34,7 +34,7 @@ final class Window {
     if (segment == null) {
       return false;
     }
-    append(segment, keepFrom, 0);
+    append(segment, keepFrom, segment.from);
     return true;
   }
 
@@ -71,7 +71,7 @@ final class Window {
     }
     System.arraycopy(json.bytes, keepFrom, bytes, 0, kept);
     System.arraycopy(segment.bytes, from, bytes, kept, length);
-    offset += keepFrom + from;
+    offset += keepFrom + (from - segment.from);
     json.bytes = bytes;
     json.position = 0;
     json.limit = kept + length;
