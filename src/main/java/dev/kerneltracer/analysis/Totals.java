@@ -54,7 +54,6 @@ public record Totals(
     private final Trace trace;
     private final Events events;
     private final TraceLinks links;
-    private final BusyTime busy;
     private final BitSet names = new BitSet();
     private final BitSet launches = new BitSet();
     private long operators;
@@ -74,7 +73,6 @@ public record Totals(
       this.trace = trace;
       this.events = trace.events();
       this.links = links;
-      this.busy = new BusyTime(trace);
     }
 
     void add(int row) {
@@ -82,9 +80,6 @@ public record Totals(
       if (category != Category.PROFILER_SPAN) {
         firstStart = Math.min(firstStart, events.startNs(row));
         lastEnd = Math.max(lastEnd, events.endNs(row));
-      }
-      if (category.isDeviceWork()) {
-        busy.add(row);
       }
       switch (category) {
         case OPERATOR -> operators++;
@@ -114,6 +109,11 @@ public record Totals(
     }
 
     Totals totals() {
+      Map<String, Long> busy = DeviceWork.of(trace).busyNs();
+      long busySum = 0;
+      for (long device : busy.values()) {
+        busySum += device;
+      }
       return new Totals(
           trace.eventCount(),
           operators,
@@ -125,8 +125,8 @@ public record Totals(
           memsets,
           memsetTime,
           firstStart > lastEnd ? 0 : lastEnd - firstStart,
-          busy.byDeviceNs(),
-          busy.sumNs(),
+          busy,
+          busySum,
           launches.cardinality(),
           toLaunch,
           toOperator,

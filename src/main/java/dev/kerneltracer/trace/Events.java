@@ -185,6 +185,11 @@ public final class Events {
     return threadTable.process(threads.get(row));
   }
 
+  /// The text id of the pid of a thread, as in [#thread].
+  public int threadProcess(int thread) {
+    return threadTable.process(thread);
+  }
+
   public long startNs(int row) {
     return starts.get(row);
   }
