@@ -5,6 +5,7 @@ import dev.kerneltracer.trace.TraceLinks;
 import dev.kerneltracer.trace.TraceMetadata;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -12,7 +13,6 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
-import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /// The tables of one or many traces together. They are added one after the other, so that only one
@@ -25,60 +25,64 @@ public final class Analysis {
   private OperatorTable operators = new OperatorTable(List.of());
   private OperatorKernelTable operatorKernels = new OperatorKernelTable(List.of());
   private ModuleTable modules = new ModuleTable(List.of());
+  private Communication communication = new Communication(List.of());
 
   public Analysis(Filter filter) {
     this.filter = filter;
   }
 
-  /// What depends on the rows of the CPU.
+  /// What needs no links.
+  ///
+  /// @param work of the whole trace
+  /// @param rows the selected ones, null where steps select them
+  private record DeviceRows(DeviceWork work, @Nullable SelectedRows rows) {}
+
+  /// What depends on the rows of the CPU alone.
   private record HostTables(
-      OperatorTable operators, OperatorKernelTable operatorKernels, ModuleTable modules) {}
+      OperatorTable operators,
+      OperatorKernelTable operatorKernels,
+      ModuleTable modules,
+      MemoryTable memory) {}
 
   /// Adds a trace, on two cores.
   public AnalyzedTrace add(String file, Trace trace) throws InterruptedException {
-    // Kernels need no links unless they are chosen by step: both are made side by side.
-    @Nullable FutureTask<SelectedRows> early =
-        filter.ofSteps() ? null : started(() -> addKernels(trace, selection(trace, null)));
+    FutureTask<DeviceRows> early = started(() -> deviceRows(trace));
     TraceLinks links = TraceLinks.of(trace);
-    StepView steps = new StepView(trace, links);
+    DeviceWork work = ended(early).work;
+    @Nullable SelectedRows chosen = ended(early).rows;
+    ModulePaths paths = new ModulePaths(trace, links);
+    if (chosen != null) {
+      FutureTask<HostTables> host = started(() -> hostTables(trace, links, paths, chosen));
+      Steps steps = Steps.of(trace, links, work);
+      return add(file, trace, links, work, steps, chosen, paths, host);
+    }
+    Steps steps = Steps.of(trace, links, work);
     BitSet wanted = wanted(steps);
     SelectedRows rows =
-        early == null
-            ? addKernels(
+        addKernels(
+            trace,
+            Selection.of(
                 trace,
-                selection(
-                    trace,
-                    row -> {
-                      int step = steps.step(row);
-                      return step >= 0 && wanted.get(step);
-                    }))
-            : ended(early);
-    ModulePaths paths = new ModulePaths(trace, links);
+                row -> {
+                  int step = steps.step(row);
+                  return step >= 0 && wanted.get(step);
+                },
+                filter.kernel()));
     FutureTask<HostTables> host = started(() -> hostTables(trace, links, paths, rows));
-    Totals totals = Totals.of(trace, links, rows);
-    add(ended(host));
-    TraceMetadata metadata = trace.metadata();
-    TreeSet<String> devices = new TreeSet<>();
-    metadata.devices().forEach(device -> devices.add(device.name()));
-    devices.remove("");
-    TraceSummary summary =
-        new TraceSummary(
-            file,
-            metadata.rank(),
-            metadata.worldSize(),
-            List.copyOf(devices),
-            trace.trust(),
-            totals,
-            wanted.stream().mapToObj(steps.rows()::get).toList(),
-            steps.rows().size(),
-            links.idsAreCorrelations(),
-            rows.hasPython());
-    traces.add(summary);
-    return new AnalyzedTrace(summary, trace, links, rows, steps, paths);
+    return add(file, trace, links, work, steps, rows, paths, host);
   }
 
-  private Selection selection(Trace trace, @Nullable IntPredicate steps) {
-    return Selection.of(trace, steps, filter.kernel());
+  private DeviceRows deviceRows(Trace trace) {
+    SelectedRows all = SelectedRows.of(trace, Selection.ALL);
+    DeviceWork work = DeviceWork.of(trace, all);
+    if (filter.ofSteps()) {
+      return new DeviceRows(work, null);
+    }
+    if (filter.kernel() != null) {
+      return new DeviceRows(work, addKernels(trace, Selection.of(trace, null, filter.kernel())));
+    }
+    kernelSums.add(trace, all);
+    return new DeviceRows(work, all);
   }
 
   private SelectedRows addKernels(Trace trace, Selection selection) {
@@ -87,10 +91,10 @@ public final class Analysis {
     return rows;
   }
 
-  private BitSet wanted(StepView steps) {
+  private BitSet wanted(Steps steps) {
     BitSet wanted = new BitSet();
     for (int i = 0; i < steps.rows().size(); i++) {
-      StepView.Row step = steps.rows().get(i);
+      Steps.Row step = steps.rows().get(i);
       wanted.set(i, filter.hasStep(step.step(), step.phase().text()));
     }
     return wanted;
@@ -102,14 +106,66 @@ public final class Analysis {
     return new HostTables(
         OperatorTable.withoutStacks(trace, calls, rows),
         OperatorKernelTable.of(trace, links, calls, rows),
-        ModuleTable.of(trace, links, paths, rows));
+        ModuleTable.of(trace, links, paths, rows),
+        MemoryTable.of(trace, links));
   }
 
-  private void add(HostTables tables) {
+  private AnalyzedTrace add(
+      String file,
+      Trace trace,
+      TraceLinks links,
+      DeviceWork work,
+      Steps steps,
+      SelectedRows rows,
+      ModulePaths paths,
+      FutureTask<HostTables> host)
+      throws InterruptedException {
+    DeviceWork selectedWork = filter.selectsRows() ? DeviceWork.of(trace, rows) : work;
+    Totals totals = Totals.of(trace, links, rows, selectedWork);
+    Gaps gaps = Gaps.of(trace, links, work);
+    Communication exchanged = Communication.of(trace, links, work, rows);
+    CriticalPath path = CriticalPath.of(trace, links, work, steps);
+    TraceMetadata metadata = trace.metadata();
+    TreeSet<String> devices = new TreeSet<>();
+    metadata.devices().forEach(device -> devices.add(device.name()));
+    devices.remove("");
+    BitSet wanted = wanted(steps);
+    TraceSummary summary =
+        new TraceSummary(
+            file,
+            metadata.rank(),
+            metadata.worldSize(),
+            List.copyOf(devices),
+            trace.trust(),
+            totals,
+            wanted.stream().mapToObj(steps.rows()::get).toList(),
+            steps.rows().size(),
+            wanted,
+            idle(gaps, rows),
+            links.idsAreCorrelations(),
+            rows.hasPython());
+    HostTables tables = ended(host);
     boolean first = traces.isEmpty();
     operators = first ? tables.operators : operators.plus(tables.operators);
     operatorKernels = first ? tables.operatorKernels : operatorKernels.plus(tables.operatorKernels);
     modules = first ? tables.modules : modules.plus(tables.modules);
+    communication = first ? exchanged : communication.plus(exchanged);
+    traces.add(summary);
+    return new AnalyzedTrace(summary, trace, links, rows, steps, gaps, path, tables.memory, paths);
+  }
+
+  /// The time of the selected gaps by cause: of those that end with selected work.
+  private static Map<Gaps.Cause, Long> idle(Gaps gaps, SelectedRows rows) {
+    Map<Gaps.Cause, Long> idle = new EnumMap<>(Gaps.Cause.class);
+    for (Gaps.Cause cause : Gaps.Cause.values()) {
+      idle.put(cause, 0L);
+    }
+    for (int gap = 0; gap < gaps.size(); gap++) {
+      if (rows.has(gaps.rowAfter(gap))) {
+        idle.merge(gaps.cause(gap), gaps.durationNs(gap), Long::sum);
+      }
+    }
+    return idle;
   }
 
   private static <T> FutureTask<T> started(Callable<T> work) {
@@ -152,6 +208,19 @@ public final class Analysis {
 
   public ModuleTable modules() {
     return modules;
+  }
+
+  public Communication communication() {
+    return communication;
+  }
+
+  /// The time of the gaps of all devices by cause.
+  public Map<Gaps.Cause, Long> idleNs() {
+    Map<Gaps.Cause, Long> idle = new EnumMap<>(Gaps.Cause.class);
+    for (TraceSummary trace : traces) {
+      trace.idleNs().forEach((cause, ns) -> idle.merge(cause, ns, Long::sum));
+    }
+    return idle;
   }
 
   /// The ranks that the traces name, each once.

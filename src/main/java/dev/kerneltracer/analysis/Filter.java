@@ -33,6 +33,11 @@ public record Filter(
     return steps != null || !phases.isEmpty();
   }
 
+  /// Whether some rows of a trace that is read do not count.
+  boolean selectsRows() {
+    return ofSteps() || kernel != null;
+  }
+
   boolean hasStep(long step, String phase) {
     return (steps == null || steps.has(step)) && (phases.isEmpty() || phases.contains(phase));
   }

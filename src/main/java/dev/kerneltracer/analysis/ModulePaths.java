@@ -55,6 +55,11 @@ public final class ModulePaths {
     return path;
   }
 
+  /// The path of the module call that a row is, or that is around it or its launch; -1 for none.
+  public int around(int row) {
+    return of(events.isModule(row) ? row : links.module(row));
+  }
+
   private int id(int parent, int name) {
     if (parent >= 0 && depths[parent] == DEEPEST) {
       return parent;

@@ -11,11 +11,13 @@ public final class SelectedRows {
   private final RowList copies = new RowList();
   private final RowList operators = new RowList();
   private final RowList modules = new RowList();
+  private final Selection selection;
   private boolean python;
   private long firstStartNs = Long.MAX_VALUE;
   private long lastEndNs = Long.MIN_VALUE;
 
   private SelectedRows(Events events, Selection selection) {
+    this.selection = selection;
     for (int row = 0; row < events.size(); row++) {
       if (selection.has(row)) {
         add(events, row);
@@ -45,6 +47,10 @@ public final class SelectedRows {
       firstStartNs = Math.min(firstStartNs, events.startNs(row));
       lastEndNs = Math.max(lastEndNs, events.endNs(row));
     }
+  }
+
+  public boolean has(int row) {
+    return selection.has(row);
   }
 
   public int kernelCount() {

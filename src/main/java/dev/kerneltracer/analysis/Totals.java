@@ -44,23 +44,25 @@ public record Totals(
   }
 
   public static Totals of(Trace trace, TraceLinks links) {
-    return of(trace, links, SelectedRows.of(trace, Selection.ALL));
+    SelectedRows rows = SelectedRows.of(trace, Selection.ALL);
+    return of(trace, links, rows, DeviceWork.of(trace, rows));
   }
 
   /// The totals of what is selected; [#events] is of the whole file all the same.
-  static Totals of(Trace trace, TraceLinks links, SelectedRows rows) {
+  ///
+  /// @param work of these rows
+  static Totals of(Trace trace, TraceLinks links, SelectedRows rows, DeviceWork work) {
     Counts counts = new Counts(trace, links);
     for (int i = 0; i < rows.deviceWorkCount(); i++) {
       counts.add(rows.deviceWork(i));
     }
-    return counts.totals(rows);
+    return counts.totals(rows, work.busyNs());
   }
 
   private static final class Counts {
     private final Trace trace;
     private final Events events;
     private final TraceLinks links;
-    private final BusyTime busy;
     private final BitSet names = new BitSet();
     private final BitSet launches = new BitSet();
     private long kernels;
@@ -78,11 +80,9 @@ public record Totals(
       this.trace = trace;
       this.events = trace.events();
       this.links = links;
-      this.busy = new BusyTime(trace);
     }
 
     void add(int row) {
-      busy.add(row);
       switch (events.category(row)) {
         case KERNEL -> addKernel(row);
         case MEMCPY -> {
@@ -109,7 +109,11 @@ public record Totals(
       toModule += links.module(row) >= 0 ? 1 : 0;
     }
 
-    Totals totals(SelectedRows rows) {
+    Totals totals(SelectedRows rows, Map<String, Long> busy) {
+      long busySum = 0;
+      for (long device : busy.values()) {
+        busySum += device;
+      }
       return new Totals(
           trace.eventCount(),
           rows.operatorCount(),
@@ -121,8 +125,8 @@ public record Totals(
           memsets,
           memsetTime,
           rows.spanNs(),
-          busy.byDeviceNs(),
-          busy.sumNs(),
+          busy,
+          busySum,
           launches.cardinality(),
           toLaunch,
           toOperator,

@@ -5,6 +5,8 @@ import dev.kerneltracer.UserException;
 import dev.kerneltracer.analysis.Analysis;
 import dev.kerneltracer.analysis.AnalyzedTrace;
 import dev.kerneltracer.analysis.Filter;
+import dev.kerneltracer.analysis.KernelGroups;
+import dev.kerneltracer.analysis.KernelSources;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.NumberRanges;
 import dev.kerneltracer.analysis.TraceSummary;
@@ -154,7 +156,9 @@ final class AnalyzeCommand implements Callable<Integer> {
       throw new UserException(
           ExitCode.USAGE, "--kernel-events needs a place", "Add --output-dir DIR.");
     }
-    KernelNames names = KernelRules.names(groups);
+    KernelNames names =
+        new KernelNames(
+            groups == null ? KernelGroups.load() : KernelGroups.load(groups), KernelSources::load);
     Analysis analysis = new Analysis(new Filter(steps, phases, ranks, kernel));
     TraceInputs inputs = new TraceInputs(arguments);
     problems.addAll(inputs.problems());
@@ -165,7 +169,8 @@ final class AnalyzeCommand implements Callable<Integer> {
       kernels = analysis.kernels().sortedBy(sort);
       summary = new SummaryJson(analysis, kernels, problems, top);
     } else {
-      try (AnalysisFiles files = new AnalysisFiles(outputDirectory, names, kernelEvents)) {
+      boolean many = inputs.inputs().size() > 1;
+      try (AnalysisFiles files = new AnalysisFiles(outputDirectory, names, many, kernelEvents)) {
         readAll(inputs.inputs(), analysis, files);
         kernels = analysis.kernels().sortedBy(sort);
         summary = new SummaryJson(analysis, kernels, problems, top);

@@ -1,10 +1,11 @@
 package dev.kerneltracer.cli;
 
 import dev.kerneltracer.analysis.Analysis;
+import dev.kerneltracer.analysis.Gaps;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.ModuleTable;
 import dev.kerneltracer.analysis.OperatorTable;
-import dev.kerneltracer.analysis.StepView;
+import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.analysis.Totals;
 import dev.kerneltracer.analysis.TraceSummary;
 import dev.kerneltracer.report.Amount;
@@ -68,6 +69,7 @@ final class AnalyzeReport {
       kernels();
     }
     steps();
+    idle();
     trust();
     next();
     return out.toString();
@@ -156,12 +158,13 @@ final class AnalyzeReport {
         .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
         .forEach(group ->
             parts.add(
-                group.getKey()
-                    + " "
-                    + Amount.share(
-                        kernels.totalNs() == 0
-                            ? 0
-                            : (double) group.getValue() / kernels.totalNs())));
+                ReportText.unbroken(
+                    group.getKey()
+                        + " "
+                        + Amount.share(
+                            kernels.totalNs() == 0
+                                ? 0
+                                : (double) group.getValue() / kernels.totalNs()))));
     line("Groups by kernel time: " + String.join(", ", parts) + ".");
   }
 
@@ -215,10 +218,10 @@ final class AnalyzeReport {
   }
 
   private void steps() {
-    Map<StepView.Phase, List<StepView.Row>> byPhase = new EnumMap<>(StepView.Phase.class);
+    Map<Steps.Phase, List<Steps.Row>> byPhase = new EnumMap<>(Steps.Phase.class);
     int count = 0;
     for (TraceSummary trace : analysis.traces()) {
-      for (StepView.Row step : trace.steps()) {
+      for (Steps.Row step : trace.steps()) {
         byPhase.computeIfAbsent(step.phase(), _ -> new ArrayList<>()).add(step);
         count++;
       }
@@ -242,20 +245,45 @@ final class AnalyzeReport {
               List.of(
                   phase.text().isEmpty() ? "not said" : phase.text(),
                   Amount.count(steps.size()),
-                  Amount.time(median(steps, StepView.Row::spanNs))));
+                  Amount.time(median(steps, Steps.Row::spanNs))));
       if (gpu) {
-        cells.add(Amount.time(median(steps, StepView.Row::busyNs)));
-        cells.add(Amount.time(median(steps, StepView.Row::idleNs)));
-        cells.add(Amount.count(median(steps, StepView.Row::kernels)));
+        cells.add(Amount.time(median(steps, Steps.Row::busyNs)));
+        cells.add(Amount.time(median(steps, Steps.Row::idleNs)));
+        cells.add(Amount.count(median(steps, Steps.Row::kernels)));
       }
       table.row(cells.toArray(String[]::new));
     });
     out.append(table.render(width));
   }
 
-  private static long median(List<StepView.Row> steps, ToLongFunction<StepView.Row> value) {
+  private static long median(List<Steps.Row> steps, ToLongFunction<Steps.Row> value) {
     long[] values = steps.stream().mapToLong(value).sorted().toArray();
     return values[(values.length - 1) / 2];
+  }
+
+  private void idle() {
+    long sum = 0;
+    for (long ns : analysis.idleNs().values()) {
+      sum += ns;
+    }
+    if (sum == 0) {
+      return;
+    }
+    long all = sum;
+    List<String> parts = new ArrayList<>();
+    analysis.idleNs().entrySet().stream()
+        .filter(cause -> cause.getValue() > 0)
+        .sorted(Map.Entry.<Gaps.Cause, Long>comparingByValue().reversed())
+        .forEach(cause ->
+            parts.add(
+                ReportText.unbroken(
+                    cause.getKey().text() + " " + Amount.share((double) cause.getValue() / all))));
+    out.append('\n');
+    line("Idle between work: " + Amount.time(sum) + ", by cause " + String.join(", ", parts) + ".");
+    long exposed = analysis.communication().exposedNs();
+    if (exposed > 0) {
+      line("Communication not hidden behind other kernels: " + Amount.time(exposed) + ".");
+    }
   }
 
   private void trust() {
@@ -312,7 +340,7 @@ final class AnalyzeReport {
       boolean decodes =
           analysis.traces().stream()
               .flatMap(trace -> trace.steps().stream())
-              .anyMatch(step -> step.phase() == StepView.Phase.DECODE);
+              .anyMatch(step -> step.phase() == Steps.Phase.DECODE);
       if (decodes) {
         ideas.add("only the decode steps: add --phase decode");
       } else if (!kernels.rows().isEmpty()) {

@@ -2,6 +2,8 @@ package dev.kerneltracer.cli;
 
 /// The pieces that printed reports are made of.
 final class ReportText {
+  private static final char UNBROKEN_SPACE = '\u00a0';
+
   private ReportText() {}
 
   /// A title after an empty line, and what is said beside it.
@@ -12,6 +14,11 @@ final class ReportText {
         .append(colour ? "\u001b[0m" : "")
         .append(rest.isEmpty() ? "" : ": " + rest)
         .append('\n');
+  }
+
+  /// A phrase that [#wrapped] keeps on one line: a number with its unit, a name with its share.
+  static String unbroken(String phrase) {
+    return phrase.replace(' ', UNBROKEN_SPACE);
   }
 
   /// Breaks at spaces; a word that is longer than a line (a path) stays whole.
@@ -30,6 +37,6 @@ final class ReportText {
       out.append(word);
       column += length;
     }
-    return out.toString();
+    return out.toString().replace(UNBROKEN_SPACE, ' ');
   }
 }

@@ -2,11 +2,10 @@ package dev.kerneltracer.cli;
 
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.OperatorTable;
-import dev.kerneltracer.analysis.Phases;
+import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.tracer.DispatchCounts;
 import dev.kerneltracer.tracer.JobResult;
 import dev.kerneltracer.tracer.ProfileFiles;
-import java.util.Locale;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -53,15 +52,15 @@ final class TraceJson {
             .put("share", row.share());
       }
       ArrayNode steps = root.putArray("steps");
-      for (Phases.Mark mark : profile.phases().marks()) {
+      for (Steps.Row step : profile.steps().rows()) {
         steps
             .addObject()
-            .put("phase", mark.phase().name().toLowerCase(Locale.ROOT))
-            .put("span_ns", mark.spanNs())
-            .put("operator_calls", mark.operatorCalls())
-            .put("kernels", mark.kernels())
-            .put("kernel_time_ns", mark.kernelTimeNs())
-            .put("busy_ns", mark.busyNs());
+            .put("phase", step.phase().text())
+            .put("span_ns", step.spanNs())
+            .put("operator_calls", step.operatorCalls())
+            .put("kernels", step.kernels())
+            .put("kernel_time_ns", step.kernelTimeNs())
+            .put("busy_ns", step.busyNs());
       }
     }
     if (dispatched != null) {

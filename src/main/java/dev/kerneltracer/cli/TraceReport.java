@@ -2,7 +2,7 @@ package dev.kerneltracer.cli;
 
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.OperatorTable;
-import dev.kerneltracer.analysis.Phases;
+import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.report.Amount;
 import dev.kerneltracer.report.TerminalTable;
 import dev.kerneltracer.report.TerminalTable.Column;
@@ -164,9 +164,9 @@ final class TraceReport {
 
   private static void steps(
       StringBuilder out, ProfileFiles.Profile profile, int width, boolean colour) {
-    Map<Phases.Phase, List<Phases.Mark>> byPhase = new EnumMap<>(Phases.Phase.class);
-    for (Phases.Mark mark : profile.phases().marks()) {
-      byPhase.computeIfAbsent(mark.phase(), _ -> new ArrayList<>()).add(mark);
+    Map<Steps.Phase, List<Steps.Row>> byPhase = new EnumMap<>(Steps.Phase.class);
+    for (Steps.Row step : profile.steps().rows()) {
+      byPhase.computeIfAbsent(step.phase(), _ -> new ArrayList<>()).add(step);
     }
     if (byPhase.isEmpty()) {
       return;
@@ -186,18 +186,18 @@ final class TraceReport {
               Column.number("kernels"), Column.number("kernel time"), Column.number("GPU busy")));
     }
     TerminalTable table = new TerminalTable(columns.toArray(Column[]::new));
-    byPhase.forEach((phase, marks) -> {
+    byPhase.forEach((phase, steps) -> {
       List<String> cells =
           new ArrayList<>(
               List.of(
-                  phase.name().toLowerCase(Locale.ROOT),
-                  Amount.count(marks.size()),
-                  Amount.time(median(marks, Phases.Mark::spanNs)),
-                  Amount.count(median(marks, Phases.Mark::operatorCalls))));
+                  phase.text(),
+                  Amount.count(steps.size()),
+                  Amount.time(median(steps, Steps.Row::spanNs)),
+                  Amount.count(median(steps, Steps.Row::operatorCalls))));
       if (gpu) {
-        cells.add(Amount.count(median(marks, Phases.Mark::kernels)));
-        cells.add(Amount.time(median(marks, Phases.Mark::kernelTimeNs)));
-        cells.add(Amount.time(median(marks, Phases.Mark::busyNs)));
+        cells.add(Amount.count(median(steps, Steps.Row::kernels)));
+        cells.add(Amount.time(median(steps, Steps.Row::kernelTimeNs)));
+        cells.add(Amount.time(median(steps, Steps.Row::busyNs)));
       }
       table.row(cells.toArray(String[]::new));
     });
@@ -323,8 +323,8 @@ final class TraceReport {
   }
 
   private static long median(
-      List<Phases.Mark> marks, java.util.function.ToLongFunction<Phases.Mark> value) {
-    long[] values = marks.stream().mapToLong(value).sorted().toArray();
+      List<Steps.Row> steps, java.util.function.ToLongFunction<Steps.Row> value) {
+    long[] values = steps.stream().mapToLong(value).sorted().toArray();
     return values[values.length / 2];
   }
 

@@ -2,10 +2,11 @@ package dev.kerneltracer.report;
 
 import dev.kerneltracer.analysis.Analysis;
 import dev.kerneltracer.analysis.AnalyzedTrace;
+import dev.kerneltracer.analysis.Communication;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.ModuleTable;
 import dev.kerneltracer.analysis.OperatorTable;
-import dev.kerneltracer.analysis.StepView;
+import dev.kerneltracer.analysis.Steps;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,15 +19,24 @@ public final class AnalysisFiles implements AutoCloseable {
   private final Path directory;
   private final KernelNames names;
   private final CsvFile steps;
+  private final CsvFile gaps;
+  private final CsvFile criticalPath;
   private final @Nullable KernelEventsFile kernelEvents;
+  private @Nullable CsvFile memory;
+  private final boolean manyInputs;
   private final List<Path> written = new ArrayList<>();
 
   /// Begins the files of single events.
   ///
+  /// @param manyInputs whether devices need their rank to tell them apart
   /// @param withKernelEvents whether `kernel_events.csv` is wanted, a row for every kernel
-  public AnalysisFiles(Path directory, KernelNames names, boolean withKernelEvents) {
+  public AnalysisFiles(
+      Path directory, KernelNames names, boolean manyInputs, boolean withKernelEvents) {
     this.directory = directory;
     this.names = names;
+    this.manyInputs = manyInputs;
+    this.gaps = CsvFile.open(path("gaps.csv"), EventTables.GAPS);
+    this.criticalPath = CsvFile.open(path("critical_path.csv"), EventTables.CRITICAL_PATH);
     this.steps =
         CsvFile.open(
             path("steps.csv"),
@@ -53,7 +63,7 @@ public final class AnalysisFiles implements AutoCloseable {
 
   /// Adds the events of a trace, while its columns are in memory.
   public void add(AnalyzedTrace trace) {
-    for (StepView.Row step : trace.summary().steps()) {
+    for (Steps.Row step : trace.summary().steps()) {
       steps
           .cell(step.step())
           .cell(step.phase().text())
@@ -67,7 +77,19 @@ public final class AnalysisFiles implements AutoCloseable {
       number(steps, step.requests());
       steps.endRow();
     }
+    boolean ranked = manyInputs && trace.summary().rank().isPresent();
+    EventTables tables =
+        new EventTables(trace, ranked ? trace.summary().rank().getAsInt() + "/" : "");
+    tables.writeGaps(gaps);
+    tables.writeCriticalPath(criticalPath);
+    if (trace.memory().size() > 0) {
+      if (memory == null) {
+        memory = CsvFile.open(path("memory.csv"), EventTables.MEMORY);
+      }
+      tables.writeMemory(memory);
+    }
     if (kernelEvents != null) {
+      names.learn(trace.kernelNames());
       kernelEvents.add(trace);
     }
   }
@@ -85,12 +107,19 @@ public final class AnalysisFiles implements AutoCloseable {
   /// @param kernels in the order in which they are written
   /// @return what was written
   public List<Path> finish(Analysis analysis, KernelTable kernels, JsonFile.Content summary) {
+    names.learn(kernels.rows().stream().map(KernelTable.Row::kernel).toList());
     writeKernels(kernels);
     writeOperators(analysis.operators());
     OperatorKernelsFile.write(path("operator_kernels.csv"), analysis.operatorKernels(), true);
     writeModules(analysis.modules(), kernels.totalNs());
     ProfilerReport.write(path("profiler_report.txt"), kernels, names);
+    writeCommunication(analysis.communication());
     steps.finish();
+    gaps.finish();
+    criticalPath.finish();
+    if (memory != null) {
+      memory.finish();
+    }
     if (kernelEvents != null) {
       kernelEvents.finish();
     }
@@ -185,10 +214,45 @@ public final class AnalysisFiles implements AutoCloseable {
         });
   }
 
+  private void writeCommunication(Communication communication) {
+    CsvFile.write(
+        path("communication.csv"),
+        List.of(
+            "collective",
+            "group",
+            "bytes",
+            "calls",
+            "total_ns",
+            "exposed_ns",
+            "overlapped_ns",
+            "bus_bandwidth_gb_s"),
+        csv -> {
+          for (Communication.Row row : communication.rows()) {
+            csv.cell(row.collective()).cell(row.group());
+            number(csv, row.bytes());
+            csv.cell(row.calls())
+                .cell(row.totalNs())
+                .cell(row.exposedNs())
+                .cell(row.overlappedNs());
+            if (row.busBandwidth() < 0) {
+              csv.empty();
+            } else {
+              csv.cell(row.busBandwidth(), 3);
+            }
+            csv.endRow();
+          }
+        });
+  }
+
   /// Removes what is not finished.
   @Override
   public void close() {
     steps.close();
+    gaps.close();
+    criticalPath.close();
+    if (memory != null) {
+      memory.close();
+    }
     if (kernelEvents != null) {
       kernelEvents.close();
     }

@@ -2,7 +2,7 @@ package dev.kerneltracer.report;
 
 import dev.kerneltracer.analysis.AnalyzedTrace;
 import dev.kerneltracer.analysis.ModulePaths;
-import dev.kerneltracer.analysis.StepView;
+import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.StringTable;
 import dev.kerneltracer.trace.TraceLinks;
@@ -37,26 +37,6 @@ final class KernelEventsFile implements AutoCloseable {
     this.names = names;
   }
 
-  /// Texts of one trace by their id, in the form of a cell.
-  private static final class Texts {
-    private final StringTable strings;
-    private final CsvFile.@Nullable Text[] texts;
-
-    Texts(StringTable strings) {
-      this.strings = strings;
-      this.texts = new CsvFile.Text[strings.size() + 1];
-    }
-
-    CsvFile.Text of(int id) {
-      CsvFile.Text text = texts[id + 1];
-      if (text == null) {
-        text = CsvFile.text(strings.text(id));
-        texts[id + 1] = text;
-      }
-      return text;
-    }
-  }
-
   /// What a kernel's name tells, in the form of cells.
   private record Named(CsvFile.Text kernel, CsvFile.Text group, CsvFile.Text source) {}
 
@@ -64,11 +44,11 @@ final class KernelEventsFile implements AutoCloseable {
     Events events = analyzed.trace().events();
     StringTable strings = analyzed.trace().strings();
     TraceLinks links = analyzed.links();
-    ModulePaths paths = analyzed.paths();
-    List<StepView.Row> steps = analyzed.stepView().rows();
-    Texts texts = new Texts(strings);
+    ModulePaths paths = analyzed.modules();
+    List<Steps.Row> steps = analyzed.steps().rows();
+    TextCells texts = new TextCells(strings);
     @Nullable Named[] named = new Named[strings.size() + 1];
-    CsvFile.@Nullable Text[] modules = new CsvFile.Text[paths.size()];
+    ModuleCells modules = new ModuleCells(paths);
     CsvFile.Text file = CsvFile.text(analyzed.file());
     CsvFile.Text rank =
         CsvFile.text(
@@ -100,15 +80,10 @@ final class KernelEventsFile implements AutoCloseable {
       if (path < 0) {
         csv.empty().empty();
       } else {
-        CsvFile.Text module = modules[path];
-        if (module == null) {
-          module = CsvFile.text(paths.text(path));
-          modules[path] = module;
-        }
-        csv.cell(module);
+        csv.cell(modules.of(path));
         optional(paths.layer(path));
       }
-      int step = analyzed.stepView().step(row);
+      int step = analyzed.steps().step(row);
       if (step < 0) {
         csv.empty().empty();
       } else {

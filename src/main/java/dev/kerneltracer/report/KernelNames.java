@@ -1,32 +1,58 @@
 package dev.kerneltracer.report;
 
+import dev.kerneltracer.analysis.KernelGroups;
+import dev.kerneltracer.analysis.KernelSources;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
-import java.util.function.UnaryOperator;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
-/// What kernels' names tell; each name is asked about once.
+/// What kernels' names tell: their group, and the file that defines them. Each is asked about once.
 public final class KernelNames {
-  private final UnaryOperator<String> groupRules;
-  private final UnaryOperator<String> sourceIndex;
-  private final Map<String, String> groups = new HashMap<>();
-  private final Map<String, String> sources = new HashMap<>();
+  private final KernelGroups groups;
+  private final Supplier<KernelSources> index;
+  private final Map<String, String> groupOf = new HashMap<>();
+  private final Map<String, String> sourceOf = new HashMap<>();
+  private final Set<String> kernels = new HashSet<>();
+  private @Nullable Map<String, String> process;
 
   /// Names by these rules.
   ///
-  /// @param groupRules from a kernel's name to its group
-  /// @param sourceIndex from a kernel's name to the file that defines it, empty where unknown
-  public KernelNames(UnaryOperator<String> groupRules, UnaryOperator<String> sourceIndex) {
-    this.groupRules = groupRules;
-    this.sourceIndex = sourceIndex;
+  /// @param index loaded when the first source is asked for
+  public KernelNames(KernelGroups groups, Supplier<KernelSources> index) {
+    this.groups = groups;
+    this.index = index;
+  }
+
+  /// Which engine ran is told by the names of all kernels of its process.
+  void learn(Collection<String> names) {
+    if (kernels.addAll(names)) {
+      process = null;
+      sourceOf.clear();
+    }
   }
 
   /// Such as `attention`; `other` where no rule fits.
   public String group(String kernel) {
-    return groups.computeIfAbsent(kernel, groupRules);
+    return groupOf.computeIfAbsent(kernel, groups::of);
   }
 
   /// The source file that defines the kernel; empty where it is not known.
-  public String source(String kernel) {
-    return sources.computeIfAbsent(kernel, sourceIndex);
+  String source(String kernel) {
+    String known = sourceOf.get(kernel);
+    if (known == null) {
+      KernelSources sources = index.get();
+      Map<String, String> projects = process;
+      if (projects == null) {
+        projects = sources.process(kernels, Map.of());
+        process = projects;
+      }
+      known = sources.of(kernel, projects);
+      sourceOf.put(kernel, known);
+    }
+    return known;
   }
 }

@@ -2,7 +2,7 @@ package dev.kerneltracer.report;
 
 import dev.kerneltracer.analysis.Analysis;
 import dev.kerneltracer.analysis.KernelTable;
-import dev.kerneltracer.analysis.StepView;
+import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.analysis.Totals;
 import dev.kerneltracer.analysis.TraceSummary;
 import dev.kerneltracer.trace.Damage;
@@ -63,6 +63,10 @@ public final class SummaryJson implements JsonFile.Content {
         json, sum(traces, Totals::busySumNs), analysis.busyNs(), sum(traces, Totals::spanNs));
     json.writeNumberProperty("operator_calls", sum(traces, Totals::operatorCalls));
     json.writeNumberProperty("launches", sum(traces, Totals::launches));
+    json.writeName("idle_ns_by_cause");
+    json.writeStartObject();
+    analysis.idleNs().forEach((cause, ns) -> json.writeNumberProperty(cause.text(), ns));
+    json.writeEndObject();
     writeSteps(json, traces.stream().flatMap(trace -> trace.steps().stream()).toList());
     json.writeName("top_kernels");
     json.writeStartArray();
@@ -128,7 +132,7 @@ public final class SummaryJson implements JsonFile.Content {
     json.writeNumberProperty("span_ns", spanNs);
   }
 
-  private static void writeSteps(JsonGenerator json, List<StepView.Row> steps) {
+  private static void writeSteps(JsonGenerator json, List<Steps.Row> steps) {
     Map<String, Integer> byPhase = new TreeMap<>();
     steps.forEach(step -> byPhase.merge(step.phase().text(), 1, Integer::sum));
     json.writeNumberProperty("steps", steps.size());

@@ -293,6 +293,11 @@ public final class Events {
     return tables.threads().process(threads.get(row));
   }
 
+  /// The text id of the pid of a thread, as in [#thread].
+  public int threadProcess(int thread) {
+    return tables.threads().process(thread);
+  }
+
   public long startNs(int row) {
     return starts.get(row);
   }

@@ -2,7 +2,7 @@ package dev.kerneltracer.trace;
 
 /// Sorts rows so that an enclosing row comes before what it encloses: by start, longer first, then
 /// outer kinds first, then file order. A merge sort, as traces are nearly sorted already.
-final class RowSort {
+public final class RowSort {
   private final Events events;
   private final int[] rows;
   private final int[] spare;
@@ -14,7 +14,7 @@ final class RowSort {
   }
 
   /// Sorts `rows[from, to)`; rows that compare equal keep their order.
-  static void outerFirst(Events events, int[] rows, int from, int to) {
+  public static void outerFirst(Events events, int[] rows, int from, int to) {
     new RowSort(events, rows, (to - from + 1) / 2).sort(from, to);
   }
 

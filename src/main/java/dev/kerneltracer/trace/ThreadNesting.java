@@ -19,6 +19,8 @@ final class ThreadNesting {
   /// … a user's annotation.
   final int[] annotation;
 
+  final ThreadRows rows;
+
   private final Events events;
   private final RowStack anyRows = new RowStack();
   private final RowStack operators = new RowStack();
@@ -33,11 +35,9 @@ final class ThreadNesting {
     python = none();
     module = none();
     annotation = none();
-    int[] ends = new int[events.threadCount() + 1];
-    int[] rows = byThread(ends);
-    for (int thread = 0; thread < events.threadCount(); thread++) {
-      RowSort.outerFirst(events, rows, ends[thread], ends[thread + 1]);
-      nest(rows, ends[thread], ends[thread + 1]);
+    rows = new ThreadRows(events);
+    for (int thread = 0; thread < rows.threadCount(); thread++) {
+      nest(rows.from(thread), rows.to(thread));
     }
   }
 
@@ -47,42 +47,14 @@ final class ThreadNesting {
     return column;
   }
 
-  private static boolean nests(Category category) {
-    return switch (category) {
-      case OPERATOR, ANNOTATION, RUNTIME, PYTHON_FUNCTION -> true;
-      case GPU_ANNOTATION, KERNEL, MEMCPY, MEMSET, PROFILER_SPAN, OTHER -> false;
-    };
-  }
-
-  /// The rows of thread `t` are those from `bounds[t]` to `bounds[t + 1]`.
-  private int[] byThread(int[] bounds) {
-    int size = events.size();
-    for (int row = 0; row < size; row++) {
-      if (nests(events.category(row))) {
-        bounds[events.thread(row) + 1]++;
-      }
-    }
-    for (int thread = 1; thread < bounds.length; thread++) {
-      bounds[thread] += bounds[thread - 1];
-    }
-    int[] next = Arrays.copyOf(bounds, bounds.length);
-    int[] rows = new int[bounds[bounds.length - 1]];
-    for (int row = 0; row < size; row++) {
-      if (nests(events.category(row))) {
-        rows[next[events.thread(row)]++] = row;
-      }
-    }
-    return rows;
-  }
-
-  private void nest(int[] rows, int from, int to) {
+  private void nest(int from, int to) {
     anyRows.clear();
     operators.clear();
     pythons.clear();
     modules.clear();
     annotations.clear();
     for (int i = from; i < to; i++) {
-      int row = rows[i];
+      int row = rows.row(i);
       Category category = events.category(row);
       long start = events.startNs(row);
       long end = events.endNs(row);

@@ -9,10 +9,12 @@ import java.util.Arrays;
 /// operator is the one whose `External id` the launch carries, else the one whose id it carries
 /// itself, else the innermost operator on the launch's thread within whose time the launch starts.
 /// Where the launches carry their correlation as `External id` (Kineto of 2022 to early 2024) ids
-/// say nothing and only time counts.
+/// say nothing and only time counts. Device work that was launched where no module is around, as on
+/// a backward thread, has the module of the forward operator.
 public final class TraceLinks {
   private final Events events;
   private final ThreadNesting nesting;
+  private final ForwardLinks forward;
   private final int[] launch;
   private final boolean idsAreCorrelations;
   private long joinedToOperatorById;
@@ -20,6 +22,7 @@ public final class TraceLinks {
   private TraceLinks(Events events) {
     this.events = events;
     this.nesting = new ThreadNesting(events);
+    this.forward = new ForwardLinks(events, nesting);
     this.launch = new int[events.size()];
     Arrays.fill(launch, -1);
     joinLaunches();
@@ -89,6 +92,10 @@ public final class TraceLinks {
         nesting.python[row] = nesting.python[host];
         nesting.annotation[row] = nesting.annotation[host];
       }
+      int forwardOperator = nesting.module[row] < 0 ? forward.of(operator) : -1;
+      if (forwardOperator >= 0) {
+        nesting.module[row] = nesting.module[forwardOperator];
+      }
     }
   }
 
@@ -113,7 +120,8 @@ public final class TraceLinks {
     return nesting.parent[row];
   }
 
-  /// The innermost call of an `nn.Module` around a row, or around its launch.
+  /// The innermost call of an `nn.Module` around a row, or around its launch; of backward device
+  /// work that around its forward operator.
   public int module(int row) {
     return nesting.module[row];
   }
@@ -127,6 +135,16 @@ public final class TraceLinks {
   /// The innermost user's annotation around a row, or around its launch.
   public int annotation(int row) {
     return nesting.annotation[row];
+  }
+
+  /// The forward operator of a backward operator or of what it called and launched.
+  public int forward(int row) {
+    return forward.of(events.category(row) == Category.OPERATOR ? row : operator(row));
+  }
+
+  /// The rows of the CPU in order of time.
+  public ThreadRows threadRows() {
+    return nesting.rows;
   }
 
   /// Whether the file's launches carry their correlation in place of an operator's id.

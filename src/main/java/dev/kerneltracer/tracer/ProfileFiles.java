@@ -1,8 +1,9 @@
 package dev.kerneltracer.tracer;
 
+import dev.kerneltracer.analysis.DeviceWork;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.OperatorTable;
-import dev.kerneltracer.analysis.Phases;
+import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.analysis.Totals;
 import dev.kerneltracer.report.JsonFile;
 import dev.kerneltracer.trace.Trace;
@@ -35,7 +36,7 @@ public final class ProfileFiles {
       Totals totals,
       OperatorTable operators,
       KernelTable kernels,
-      Phases phases,
+      Steps steps,
       List<Path> files) {
     public Profile {
       files = List.copyOf(files);
@@ -76,7 +77,7 @@ public final class ProfileFiles {
         Totals.of(read, links),
         operators,
         KernelTable.of(read),
-        Phases.of(read, links),
+        Steps.of(read, links, DeviceWork.of(read)),
         files);
   }
 

@@ -3,9 +3,10 @@ package dev.kerneltracer.trace;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kerneltracer.UserException;
+import dev.kerneltracer.analysis.DeviceWork;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.OperatorTable;
-import dev.kerneltracer.analysis.Phases;
+import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.analysis.Totals;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -68,7 +69,7 @@ class TraceFuzzTest {
         TraceLinks links = TraceLinks.of(trace);
         OperatorTable.of(trace, links);
         KernelTable.of(trace);
-        Phases.of(trace, links);
+        Steps.of(trace, links, DeviceWork.of(trace));
         Totals totals = Totals.of(trace, links);
         assertThat(totals.events()).isLessThanOrEqualTo(bytes.length / 2);
         read++;

@@ -158,7 +158,7 @@ class ProfileFilesTest {
     Profile profile = ProfileFiles.write(TestTraces.trace("cpu_qwen3_steps"), directory, "torch");
 
     assertThat(profile.kernels().rows()).isEmpty();
-    assertThat(profile.phases().marks()).hasSize(4);
+    assertThat(profile.steps().rows()).hasSize(4);
     assertThat(JSON.readTree(directory.resolve("torch_kernel_profile.json"))).isEmpty();
     assertThat(Files.readAllLines(directory.resolve("torch_kernel_profile.csv")))
         .hasSize(1 + profile.operators().byOperator().rows().size())

@@ -1,0 +1,79 @@
+package dev.kerneltracer.analysis;
+
+import dev.kerneltracer.trace.Events;
+import dev.kerneltracer.trace.RowSort;
+import java.util.Arrays;
+import java.util.function.IntPredicate;
+
+/// Chosen rows of the CPU, thread after thread, in order of time; of nested ones the outer, so that
+/// those of a thread do not overlap. An index runs over all of them.
+final class OuterRows {
+  private final Events events;
+  private final int[] rows;
+  private final int[] bounds;
+
+  OuterRows(Events events, IntPredicate chosen) {
+    this.events = events;
+    int[] found = new int[1024];
+    int size = 0;
+    bounds = new int[events.threadCount() + 1];
+    int[] next = new int[events.threadCount() + 1];
+    for (int row = 0; row < events.size(); row++) {
+      if (chosen.test(row)) {
+        found = size == found.length ? Arrays.copyOf(found, size * 2) : found;
+        found[size++] = row;
+        next[events.thread(row) + 1]++;
+      }
+    }
+    for (int thread = 0; thread < events.threadCount(); thread++) {
+      next[thread + 1] += next[thread];
+    }
+    int[] sorted = new int[size];
+    int[] ends = next.clone();
+    for (int i = 0; i < size; i++) {
+      sorted[ends[events.thread(found[i])]++] = found[i];
+    }
+    int kept = 0;
+    for (int thread = 0; thread < events.threadCount(); thread++) {
+      RowSort.outerFirst(events, sorted, next[thread], ends[thread]);
+      long end = Long.MIN_VALUE;
+      for (int i = next[thread]; i < ends[thread]; i++) {
+        if (events.startNs(sorted[i]) >= end) {
+          end = events.endNs(sorted[i]);
+          sorted[kept++] = sorted[i];
+        }
+      }
+      bounds[thread + 1] = kept;
+    }
+    rows = Arrays.copyOf(sorted, kept);
+  }
+
+  /// The first index of a thread, as in [Events#thread].
+  int from(int thread) {
+    return bounds[thread];
+  }
+
+  int size() {
+    return rows.length;
+  }
+
+  int row(int index) {
+    return rows[index];
+  }
+
+  /// The index of the last of a thread that starts before a time; below [#from] where there is
+  /// none.
+  int lastBefore(int thread, long timeNs) {
+    int low = bounds[thread];
+    int high = bounds[thread + 1] - 1;
+    while (low <= high) {
+      int middle = (low + high) >>> 1;
+      if (events.startNs(rows[middle]) < timeNs) {
+        low = middle + 1;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return high;
+  }
+}
