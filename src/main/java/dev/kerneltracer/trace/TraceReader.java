@@ -37,7 +37,7 @@ public final class TraceReader {
     EventTables tables = new EventTables(strings);
     Events events = new Events(tables);
     try (ParsedSegments segments = new ParsedSegments(TextSource.of(in), tables)) {
-      TraceScanner scanner = new TraceScanner(segments, events, damage);
+      TraceScanner scanner = new TraceScanner(segments, tables, events, damage);
       scanner.scan();
       if (!events.phaseSeen()) {
         throw unreadable(name, why(scanner, events, damage));

@@ -20,6 +20,7 @@ final class TraceScanner {
   private final JsonBytes json;
   private final EventParser parser;
   private final Events events;
+  private final EventBlock block;
   private final DamageLog damage;
   private final Map<String, String> metadata = new LinkedHashMap<>();
 
@@ -36,16 +37,22 @@ final class TraceScanner {
     AFTER
   }
 
-  TraceScanner(ParsedSegments segments, Events events, DamageLog damage) {
+  TraceScanner(ParsedSegments segments, EventTables tables, Events events, DamageLog damage) {
+    this.block = new EventBlock(tables);
     this.window = new Window(segments, damage);
     this.json = window.json;
-    this.parser = new EventParser(json);
+    this.parser = new EventParser(json, tables.strings());
     this.events = events;
     this.damage = damage;
   }
 
   /// Reads to the end of the input.
   void scan() throws IOException {
+    scanAll();
+    flush();
+  }
+
+  private void scanAll() throws IOException {
     while (true) {
       if (where == Where.EVENTS && separated && json.onlySpace(json.position)) {
         takeEventsReadAhead();
@@ -85,10 +92,16 @@ final class TraceScanner {
     }
   }
 
+  private void flush() {
+    events.append(block);
+    block.clear();
+  }
+
   private void takeEventsReadAhead() throws IOException {
-    @Nullable Events ahead = window.advance();
+    flush();
+    @Nullable EventBlock ahead = window.advance();
     while (ahead != null) {
-      events.addAll(ahead);
+      events.append(ahead);
       if (json.position < json.limit) {
         return;
       }
@@ -179,7 +192,10 @@ final class TraceScanner {
 
   private void event(int start) {
     parser.parse();
-    events.add(parser);
+    if (block.isFull()) {
+      flush();
+    }
+    block.add(parser);
     noteOddities(start);
   }
 
