@@ -64,7 +64,8 @@ public final class KernelSources {
     OPERATION
   }
 
-  /// A name in a file of a project, and the first and last version in which it was seen there.
+  /// A name in a file of a project, and the first and last of the consecutive versions that have
+  /// it.
   private record Place(String project, String first, String last, Kind kind, String path) {}
 
   private final String versions;

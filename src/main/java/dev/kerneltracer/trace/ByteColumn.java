@@ -29,24 +29,22 @@ final class ByteColumn {
     }
   }
 
-  void addAll(ByteColumn other) {
+  void addAll(byte[] values, int count) {
     int from = 0;
-    while (from < other.size) {
+    while (from < count) {
       if ((size & MASK) == 0) {
         open(size >>> PAGE_BITS);
       }
-      int length =
-          Math.min(
-              Math.min(PAGE - (size & MASK), PAGE - (from & MASK)), // what fits, what lies together
-              other.size - from);
-      System.arraycopy(
-          other.pages[from >>> PAGE_BITS],
-          from & MASK,
-          pages[size >>> PAGE_BITS],
-          size & MASK,
-          length);
+      int length = Math.min(PAGE - (size & MASK), count - from);
+      System.arraycopy(values, from, pages[size >>> PAGE_BITS], size & MASK, length);
       size += length;
       from += length;
+    }
+  }
+
+  void addAll(ByteColumn other) {
+    for (int i = 0; i < other.size; i++) {
+      add(other.get(i));
     }
   }
 

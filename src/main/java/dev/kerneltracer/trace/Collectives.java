@@ -13,15 +13,15 @@ public final class Collectives {
   private final LongColumn inElements = new LongColumn();
   private final LongColumn outElements = new LongColumn();
 
-  void add(int row, EventParser event, StringTable strings) {
+  void add(int row, EventParser event) {
     rows.add(row);
-    names.add(event.intern(Field.COLLECTIVE, strings));
-    elementTypes.add(event.intern(Field.ELEMENT_TYPE, strings));
-    groupNames.add(event.intern(Field.GROUP_NAME, strings));
-    groupDescriptions.add(event.intern(Field.GROUP_DESCRIPTION, strings));
+    names.add(event.text(Field.COLLECTIVE));
+    elementTypes.add(event.text(Field.ELEMENT_TYPE));
+    groupNames.add(event.text(Field.GROUP_NAME));
+    groupDescriptions.add(event.text(Field.GROUP_DESCRIPTION));
     groupSizes.add(event.count(Field.GROUP_SIZE));
-    inElements.add(event.id(Field.IN_ELEMENTS));
-    outElements.add(event.id(Field.OUT_ELEMENTS));
+    inElements.add(event.number(Field.IN_ELEMENTS));
+    outElements.add(event.number(Field.OUT_ELEMENTS));
   }
 
   void addAll(Collectives other, int rowOffset) {

@@ -24,6 +24,8 @@ public record Damage(long offset, Kind kind) {
     TOO_DEEP,
     /// One value larger than the largest window; left out.
     TOO_LARGE,
+    /// More events than the memory holds; the rest of the file was not read.
+    TOO_MANY_EVENTS,
     /// Something follows after the end of the document.
     TRAILING_BYTES
   }

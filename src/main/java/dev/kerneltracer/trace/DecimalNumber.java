@@ -9,6 +9,9 @@ final class DecimalNumber {
   /// What [#nanoseconds] gives for a text that is no finite time within a long.
   static final long UNUSABLE = Long.MIN_VALUE;
 
+  /// So many digits before the point, with three behind it, always fit a long.
+  static final int EXACT_DIGITS = 15;
+
   private static final int LONGEST = 64;
   private static final int LONG_DIGITS = 19;
 
@@ -37,7 +40,7 @@ final class DecimalNumber {
         at++;
       }
     }
-    if (at != to || digits == 0 || digits > 15) {
+    if (at != to || digits == 0 || digits > EXACT_DIGITS) {
       return slowNanoseconds(text, from, to);
     }
     for (; decimals < 3; decimals++) {

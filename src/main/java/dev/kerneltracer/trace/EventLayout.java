@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /// event therefore mean the same.
 final class EventLayout {
   private static final int MOST_JOINTS = 1024;
-  private static final int LONGEST = 96;
+  private static final int LONGEST = 32;
 
   /// The joint before an event's first key, and the one before the first key of `args`.
   final Joint event = new Joint(new byte[0], Field.OTHER);
@@ -28,31 +28,43 @@ final class EventLayout {
     final @Nullable Field field;
 
     final int length;
-    private final long[] words;
-    private final long lastMask;
+    private final long first;
+    private final long second;
+    private final long third;
+    private final long fourth;
+    private final long firstMask;
+    private final long secondMask;
+    private final long thirdMask;
+    private final long fourthMask;
     private final Joint[] followers = new Joint[MOST_FOLLOWERS];
     private int followerCount;
 
     Joint(byte[] text, @Nullable Field field) {
       this.field = field;
       this.length = text.length;
-      byte[] padded = Arrays.copyOf(text, text.length + JsonBytes.PADDING);
-      words = new long[(text.length + 7) / 8];
-      for (int i = 0; i < words.length; i++) {
-        words[i] = ByteHash.eight(padded, i * 8);
-      }
-      int rest = text.length % 8;
-      lastMask = rest == 0 ? -1L : (1L << (rest * 8)) - 1;
+      byte[] padded = Arrays.copyOf(text, Math.max(LONGEST, text.length));
+      first = ByteHash.eight(padded, 0);
+      second = ByteHash.eight(padded, 8);
+      third = ByteHash.eight(padded, 16);
+      fourth = ByteHash.eight(padded, 24);
+      firstMask = mask(text.length);
+      secondMask = mask(text.length - 8);
+      thirdMask = mask(text.length - 16);
+      fourthMask = mask(text.length - 24);
+    }
+
+    private static long mask(int length) {
+      return length >= 8 ? -1L : length <= 0 ? 0 : (1L << (length * 8)) - 1;
     }
 
     private boolean matches(byte[] bytes, int at) {
-      int last = words.length - 1;
-      for (int i = 0; i < last; i++) {
-        if (ByteHash.eight(bytes, at + i * 8) != words[i]) {
-          return false;
-        }
+      long differing = (ByteHash.eight(bytes, at) ^ first) & firstMask;
+      differing |= (ByteHash.eight(bytes, at + 8) ^ second) & secondMask;
+      if (length > 16) {
+        differing |= (ByteHash.eight(bytes, at + 16) ^ third) & thirdMask;
+        differing |= (ByteHash.eight(bytes, at + 24) ^ fourth) & fourthMask;
       }
-      return ((ByteHash.eight(bytes, at + last * 8) ^ words[last]) & lastMask) == 0;
+      return differing == 0;
     }
 
     /// The joint that lies at `at`, null where none is known that does.

@@ -1,31 +1,54 @@
 package dev.kerneltracer.trace;
 
 import dev.kerneltracer.trace.EventLayout.Joint;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/// Reads one event of a window into spans of bytes, which stay valid until the window moves. What
-/// is not a [Field] is skipped.
+/// Reads one event after another; what is not a [Field] is skipped. What was read stays until the
+/// next event.
 final class EventParser {
-  private static final int FIELDS = Field.values().length;
+  private static final long[] ABSENT = absent();
+
+  /// Nanoseconds to a unit of the last of so many decimals of a microsecond.
+  private static final long[] THOUSANDTHS = {1000, 100, 10, 1};
 
   private final JsonBytes json;
+  private final StringTable strings;
   private final EventLayout layout = new EventLayout();
   private final FieldTable eventFields = new FieldTable(Field::ofEvent);
   private final FieldTable argumentFields = new FieldTable(Field::ofArgument);
-  private final int[] from = new int[FIELDS];
-  private final int[] to = new int[FIELDS];
-  private final boolean[] escaped = new boolean[FIELDS];
+  private final long[] values = new long[ABSENT.length];
+  private final long[] lastFirst = new long[ABSENT.length];
+  private final long[] lastSecond = new long[ABSENT.length];
+  private final int[] lastLength = new int[ABSENT.length];
+  private final int[] lastId = new int[ABSENT.length];
+  private long present;
+  private int phaseFrom;
+  private int phaseTo;
 
-  EventParser(JsonBytes json) {
+  EventParser(JsonBytes json, StringTable strings) {
     this.json = json;
+    this.strings = strings;
+  }
+
+  private static long[] absent() {
+    long[] values = new long[Field.values().length];
+    for (Field field : Field.values()) {
+      values[field.slot()] =
+          switch (field.kind) {
+            case TEXT -> -1;
+            case TIME -> DecimalNumber.UNUSABLE;
+            case NUMBER, NONE -> 0;
+          };
+    }
+    return values;
   }
 
   /// Reads the object at which the cursor stands.
   ///
   /// @throws Stop where the window ends in it or it is no JSON
   void parse() {
-    Arrays.fill(from, -1);
+    System.arraycopy(ABSENT, 0, values, 0, ABSENT.length);
+    present = 0;
     object(layout.event, eventFields);
   }
 
@@ -33,10 +56,9 @@ final class EventParser {
     Joint joint = start;
     json.position++;
     while (true) {
-      int at = json.position;
-      @Nullable Joint next = joint.following(json.bytes, at, json.limit);
+      @Nullable Joint next = joint.following(json.bytes, json.position, json.limit);
       if (next != null) {
-        json.position = at + next.length;
+        json.position += next.length;
       } else {
         next = readJoint(joint, start, fields);
       }
@@ -49,7 +71,7 @@ final class EventParser {
     }
   }
 
-  /// Reads what lies between two values, and the end of the object, the long way.
+  /// Reads what lies between two values, or the end of the object, the long way.
   private Joint readJoint(Joint before, Joint start, FieldTable fields) {
     int at = json.position;
     byte next = json.peek();
@@ -74,74 +96,101 @@ final class EventParser {
   private void value(Field field) {
     byte first = json.peek();
     if (first == '{' || first == '[') {
-      switch (field) {
-        case ARGUMENTS -> {
-          if (first == '{') {
-            object(layout.arguments, argumentFields);
-          } else {
-            json.skipValue();
-          }
-        }
-        case INPUT_DIMS, INPUT_TYPES, GRID, BLOCK -> {
-          json.skipValue();
-          json.textEscaped = false;
-          keep(field);
-        }
-        default -> json.skipValue();
+      if (field == Field.ARGUMENTS && first == '{') {
+        object(layout.arguments, argumentFields);
+        return;
       }
-      return;
+      json.skipValue();
+      if (field.kind != Field.Kind.TEXT || first == '{') {
+        return;
+      }
+      json.textEscaped = false;
+    } else {
+      json.scalar(first);
+      if (first == 'n') { // null is as good as absent
+        return;
+      }
     }
-    json.scalar(first);
-    if (field != Field.OTHER && first != 'n') {
-      keep(field);
-    }
+    keep(field);
   }
 
   private void keep(Field field) {
-    int index = field.slot();
-    from[index] = json.textFrom;
-    to[index] = json.textTo;
-    escaped[index] = json.textEscaped;
+    int slot = field.slot();
+    present |= 1L << slot;
+    switch (field.kind) {
+      case TEXT -> values[slot] = json.textEscaped ? internUnescaped() : internText(slot);
+      case NUMBER ->
+          values[slot] =
+              json.numberExact && json.numberPlaces == 0
+                  ? json.number
+                  : DecimalNumber.id(json.bytes, json.textFrom, json.textTo);
+      case TIME ->
+          values[slot] =
+              json.numberExact
+                  ? json.number * THOUSANDTHS[json.numberPlaces]
+                  : DecimalNumber.nanoseconds(json.bytes, json.textFrom, json.textTo);
+      case NONE -> {
+        if (field == Field.PHASE) {
+          phaseFrom = json.textFrom;
+          phaseTo = json.textTo;
+        }
+      }
+    }
+  }
+
+  /// A short text (a category, a thread, a grid) is mostly the same as the field's last one.
+  private int internText(int slot) {
+    int from = json.textFrom;
+    int length = json.textTo - from;
+    if (length == 0 || length > 16) {
+      return strings.intern(json.bytes, from, json.textTo);
+    }
+    long first = ByteHash.eight(json.bytes, from);
+    long second = 0;
+    if (length > 8) {
+      second = ByteHash.eight(json.bytes, from + 8) << (64 - (length - 8) * 8);
+    } else {
+      first <<= 64 - length * 8;
+    }
+    if (first != lastFirst[slot] || second != lastSecond[slot] || length != lastLength[slot]) {
+      lastFirst[slot] = first;
+      lastSecond[slot] = second;
+      lastLength[slot] = length;
+      lastId[slot] = strings.intern(json.bytes, from, json.textTo);
+    }
+    return lastId[slot];
+  }
+
+  private int internUnescaped() {
+    byte[] text = JsonText.unescape(json.bytes, json.textFrom, json.textTo);
+    return strings.intern(text, 0, text.length);
   }
 
   boolean has(Field field) {
-    return from[field.slot()] >= 0;
+    return (present & (1L << field.slot())) != 0;
   }
 
-  /// Whether the field is exactly this ASCII text.
-  boolean is(Field field, String text) {
-    int index = field.slot();
-    return from[index] >= 0 && json.equals(from[index], to[index], text);
+  /// Whether `ph` is this one letter.
+  boolean isPhase(char letter) {
+    return has(Field.PHASE) && phaseTo - phaseFrom == 1 && json.bytes[phaseFrom] == letter;
   }
 
-  /// The id of the field's text, -1 where the event has none.
-  int intern(Field field, StringTable strings) {
-    int index = field.slot();
-    if (from[index] < 0) {
-      return -1;
-    }
-    if (escaped[index]) {
-      byte[] text = JsonText.unescape(json.bytes, from[index], to[index]);
-      return strings.intern(text, 0, text.length);
-    }
-    return strings.intern(json.bytes, from[index], to[index]);
+  /// The id of a field's text, -1 where the event has none.
+  int text(Field field) {
+    return (int) values[field.slot()];
   }
 
   /// An integer, written as a number or a string; 0 where there is none.
-  long id(Field field) {
-    int index = field.slot();
-    return from[index] < 0 ? 0 : DecimalNumber.id(json.bytes, from[index], to[index]);
+  long number(Field field) {
+    return values[field.slot()];
   }
 
   int count(Field field) {
-    return Math.clamp(id(field), 0, Integer.MAX_VALUE);
+    return Math.clamp(number(field), 0, Integer.MAX_VALUE);
   }
 
   /// A time; [DecimalNumber#UNUSABLE] where it is missing or no finite time.
   long nanoseconds(Field field) {
-    int index = field.slot();
-    return from[index] < 0
-        ? DecimalNumber.UNUSABLE
-        : DecimalNumber.nanoseconds(json.bytes, from[index], to[index]);
+    return values[field.slot()];
   }
 }

@@ -43,10 +43,6 @@ public final class Events {
   private final MemoryEvents memory = new MemoryEvents();
   private final Flows flows = new Flows();
 
-  private final LongIntMap categoriesOfText = new LongIntMap(32);
-  private long lastThreadKey = Long.MIN_VALUE;
-  private int lastThread;
-
   private long seen;
   private boolean phaseSeen;
   private long unusableTimes;
@@ -57,157 +53,18 @@ public final class Events {
     this.strings = tables.strings();
   }
 
-  /// Keeps what is read of an event: complete events, the allocator's reports, and the flows from
-  /// forward to backward operators.
-  void add(EventParser event) {
-    seen++;
-    phaseSeen |= event.has(Field.PHASE);
-    if (event.is(Field.PHASE, "X")) {
-      addComplete(event);
-    } else if (event.is(Field.NAME, "[memory]")) {
-      long time = event.nanoseconds(Field.START);
-      if (time != DecimalNumber.UNUSABLE) {
-        memory.add(event, time, thread(event));
-      }
-    } else if (event.is(Field.CATEGORY, "fwdbwd") && event.has(Field.FLOW_ID)) {
-      long time = event.nanoseconds(Field.START);
-      if (time != DecimalNumber.UNUSABLE) {
-        flows.add(event.id(Field.FLOW_ID), time, thread(event), event.is(Field.PHASE, "f"));
-      }
-    }
-  }
-
-  private int thread(EventParser event) {
-    int process = event.intern(Field.PROCESS, strings);
-    return thread(process, event.intern(Field.THREAD, strings));
-  }
-
-  private int thread(int process, int thread) {
-    long key = ((long) process << 32) | (thread & 0xFFFFFFFFL);
-    if (key != lastThreadKey) {
-      lastThreadKey = key;
-      lastThread = tables.threads().id(process, thread);
-    }
-    return lastThread;
-  }
-
-  private byte category(EventParser event) {
-    int text = event.intern(Field.CATEGORY, strings);
-    int known = categoriesOfText.get(text);
-    return (byte)
-        (known >= 0
-            ? known
-            : categoriesOfText.putIfAbsent(text, tables.categories().id(text, strings)));
-  }
-
-  private void addComplete(EventParser event) {
-    byte categoryId = category(event);
-    Category category = tables.categories().category(categoryId);
-    long start = event.nanoseconds(Field.START);
-    long duration = event.has(Field.DURATION) ? event.nanoseconds(Field.DURATION) : 0;
-    if (start == DecimalNumber.UNUSABLE || duration == DecimalNumber.UNUSABLE) {
-      unusableTimes++;
-      start = start == DecimalNumber.UNUSABLE ? 0 : start;
-      duration = duration == DecimalNumber.UNUSABLE ? 0 : duration;
-    }
-    if (duration < 0) {
-      negativeDurations++;
-    }
-    names.add(event.intern(Field.NAME, strings));
-    categories.add(categoryId);
-    int process = event.intern(Field.PROCESS, strings);
-    int thread = event.intern(Field.THREAD, strings);
-    threads.add(thread(process, thread));
-    starts.add(start);
-    durations.add(duration);
-    externalIds.add(event.id(Field.EXTERNAL_ID));
-    correlations.add(event.id(Field.CORRELATION));
-    details.add(addDetail(category, event, process, thread));
-    if (event.has(Field.COLLECTIVE)) {
-      collectives.add(names.size() - 1, event, strings);
-    }
-  }
-
-  private int addDetail(Category category, EventParser event, int process, int thread) {
-    return switch (category) {
-      case KERNEL, MEMCPY, MEMSET -> addDeviceWork(event, process, thread);
-      case OPERATOR -> addOperator(event);
-      case PYTHON_FUNCTION -> addPythonFunction(event);
-      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PROFILER_SPAN, OTHER -> -1;
-    };
-  }
-
-  private int addDeviceWork(EventParser event, int process, int thread) {
-    devices.add(event.has(Field.DEVICE) ? event.intern(Field.DEVICE, strings) : process);
-    streams.add(
-        event.has(Field.STREAM) ? event.intern(Field.STREAM, strings) : streamOfThread(thread));
-    grids.add(event.intern(Field.GRID, strings));
-    blocks.add(event.intern(Field.BLOCK, strings));
-    registers.add(event.count(Field.REGISTERS));
-    sharedMemories.add(event.count(Field.SHARED_MEMORY));
-    byteCounts.add(event.id(Field.BYTES));
-    occupancies.add(
-        event.has(Field.OCCUPANCY) ? (byte) Math.clamp(event.id(Field.OCCUPANCY), 0, 100) : -1);
-    return devices.size() - 1;
-  }
-
-  private int addOperator(EventParser event) {
-    inputDims.add(event.intern(Field.INPUT_DIMS, strings));
-    inputTypes.add(event.intern(Field.INPUT_TYPES, strings));
-    sequenceNumbers.add(event.has(Field.SEQUENCE_NUMBER) ? event.id(Field.SEQUENCE_NUMBER) : -1);
-    forwardThreads.add(event.count(Field.FORWARD_THREAD));
-    callStacks.add(event.intern(Field.CALL_STACK, strings));
-    return inputDims.size() - 1;
-  }
-
-  private int addPythonFunction(EventParser event) {
-    pythonIds.add(event.id(Field.PYTHON_ID));
-    pythonParentIds.add(event.id(Field.PYTHON_PARENT_ID));
-    pythonModuleIds.add(event.has(Field.PYTHON_MODULE_ID) ? event.id(Field.PYTHON_MODULE_ID) : -1);
-    return pythonIds.size() - 1;
-  }
-
-  /// Adds the rows of a later part of the trace.
-  void addAll(Events part) {
-    int devicesBefore = devices.size();
-    int operatorsBefore = inputDims.size();
-    int pythonBefore = pythonIds.size();
-    for (int row = 0; row < part.size(); row++) {
-      int detail = part.detail(row);
-      if (detail >= 0) {
-        detail +=
-            switch (part.category(row)) {
-              case KERNEL, MEMCPY, MEMSET -> devicesBefore;
-              case OPERATOR -> operatorsBefore;
-              default -> pythonBefore;
-            };
-      }
-      details.add(detail);
-    }
+  /// Adds the rows of the next part of the trace.
+  void append(EventBlock part) {
+    appendDetails(part);
     collectives.addAll(part.collectives, size());
-    names.addAll(part.names);
-    categories.addAll(part.categories);
-    threads.addAll(part.threads);
-    starts.addAll(part.starts);
-    durations.addAll(part.durations);
-    externalIds.addAll(part.externalIds);
-    correlations.addAll(part.correlations);
-    devices.addAll(part.devices);
-    streams.addAll(part.streams);
-    grids.addAll(part.grids);
-    blocks.addAll(part.blocks);
-    registers.addAll(part.registers);
-    sharedMemories.addAll(part.sharedMemories);
-    byteCounts.addAll(part.byteCounts);
-    occupancies.addAll(part.occupancies);
-    inputDims.addAll(part.inputDims);
-    inputTypes.addAll(part.inputTypes);
-    sequenceNumbers.addAll(part.sequenceNumbers);
-    forwardThreads.addAll(part.forwardThreads);
-    callStacks.addAll(part.callStacks);
-    pythonIds.addAll(part.pythonIds);
-    pythonParentIds.addAll(part.pythonParentIds);
-    pythonModuleIds.addAll(part.pythonModuleIds);
+    names.addAll(part.names, part.size);
+    categories.addAll(part.categories, part.size);
+    threads.addAll(part.threads, part.size);
+    starts.addAll(part.starts, part.size);
+    durations.addAll(part.durations, part.size);
+    externalIds.addAll(part.externalIds, part.size);
+    correlations.addAll(part.correlations, part.size);
+    appendDetailColumns(part);
     memory.addAll(part.memory);
     flows.addAll(part.flows);
     seen += part.seen;
@@ -216,46 +73,41 @@ public final class Events {
     negativeDurations += part.negativeDurations;
   }
 
-  void clear() {
-    names.clear();
-    categories.clear();
-    threads.clear();
-    starts.clear();
-    durations.clear();
-    externalIds.clear();
-    correlations.clear();
-    details.clear();
-    devices.clear();
-    streams.clear();
-    grids.clear();
-    blocks.clear();
-    registers.clear();
-    sharedMemories.clear();
-    byteCounts.clear();
-    occupancies.clear();
-    inputDims.clear();
-    inputTypes.clear();
-    sequenceNumbers.clear();
-    forwardThreads.clear();
-    callStacks.clear();
-    pythonIds.clear();
-    pythonParentIds.clear();
-    pythonModuleIds.clear();
-    collectives.clear();
-    memory.clear();
-    flows.clear();
-    seen = 0;
-    phaseSeen = false;
-    unusableTimes = 0;
-    negativeDurations = 0;
+  private void appendDetails(EventBlock part) {
+    int devicesBefore = devices.size();
+    int operatorsBefore = inputDims.size();
+    int pythonBefore = pythonIds.size();
+    for (int row = 0; row < part.size; row++) {
+      int detail = part.details[row];
+      if (detail >= 0) {
+        detail +=
+            switch (tables.categories().category(part.categories[row])) {
+              case KERNEL, MEMCPY, MEMSET -> devicesBefore;
+              case OPERATOR -> operatorsBefore;
+              default -> pythonBefore;
+            };
+      }
+      details.add(detail);
+    }
   }
 
-  /// Old traces have no stream in `args`: there the thread is named after it.
-  private int streamOfThread(int thread) {
-    String name = strings.text(thread);
-    return name.startsWith("stream ")
-        ? strings.intern(name.substring("stream ".length()).strip())
-        : thread;
+  private void appendDetailColumns(EventBlock part) {
+    devices.addAll(part.devices, part.deviceCount);
+    streams.addAll(part.streams, part.deviceCount);
+    grids.addAll(part.grids, part.deviceCount);
+    blocks.addAll(part.blocks, part.deviceCount);
+    registers.addAll(part.registers, part.deviceCount);
+    sharedMemories.addAll(part.sharedMemories, part.deviceCount);
+    byteCounts.addAll(part.byteCounts, part.deviceCount);
+    occupancies.addAll(part.occupancies, part.deviceCount);
+    inputDims.addAll(part.inputDims, part.operatorCount);
+    inputTypes.addAll(part.inputTypes, part.operatorCount);
+    sequenceNumbers.addAll(part.sequenceNumbers, part.operatorCount);
+    forwardThreads.addAll(part.forwardThreads, part.operatorCount);
+    callStacks.addAll(part.callStacks, part.operatorCount);
+    pythonIds.addAll(part.pythonIds, part.pythonCount);
+    pythonParentIds.addAll(part.pythonParentIds, part.pythonCount);
+    pythonModuleIds.addAll(part.pythonModuleIds, part.pythonCount);
   }
 
   public int size() {

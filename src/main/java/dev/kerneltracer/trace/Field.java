@@ -5,45 +5,63 @@ import java.util.Locale;
 /// The keys of an event and of its `args` that are read; all others are skipped. Old Kinetos wrote
 /// some of them in another case.
 enum Field {
-  PHASE,
-  NAME,
-  CATEGORY,
-  PROCESS,
-  THREAD,
-  START,
-  DURATION,
-  ARGUMENTS,
-  EXTERNAL_ID,
-  CORRELATION,
-  DEVICE,
-  STREAM,
-  INPUT_DIMS,
-  INPUT_TYPES,
-  SEQUENCE_NUMBER,
-  CALL_STACK,
-  GRID,
-  BLOCK,
-  REGISTERS,
-  SHARED_MEMORY,
-  BYTES,
-  PYTHON_ID,
-  PYTHON_PARENT_ID,
-  PYTHON_MODULE_ID,
-  FLOW_ID,
-  FORWARD_THREAD,
-  OCCUPANCY,
-  COLLECTIVE,
-  IN_ELEMENTS,
-  OUT_ELEMENTS,
-  ELEMENT_TYPE,
-  GROUP_SIZE,
-  GROUP_NAME,
-  GROUP_DESCRIPTION,
-  TOTAL_ALLOCATED,
-  TOTAL_RESERVED,
-  DEVICE_TYPE,
-  DEVICE_ID,
-  OTHER;
+  PHASE(Kind.NONE),
+  NAME(Kind.TEXT),
+  CATEGORY(Kind.TEXT),
+  PROCESS(Kind.TEXT),
+  THREAD(Kind.TEXT),
+  START(Kind.TIME),
+  DURATION(Kind.TIME),
+  ARGUMENTS(Kind.NONE),
+  EXTERNAL_ID(Kind.NUMBER),
+  CORRELATION(Kind.NUMBER),
+  DEVICE(Kind.TEXT),
+  STREAM(Kind.TEXT),
+  INPUT_DIMS(Kind.TEXT),
+  INPUT_TYPES(Kind.TEXT),
+  SEQUENCE_NUMBER(Kind.NUMBER),
+  CALL_STACK(Kind.TEXT),
+  GRID(Kind.TEXT),
+  BLOCK(Kind.TEXT),
+  REGISTERS(Kind.NUMBER),
+  SHARED_MEMORY(Kind.NUMBER),
+  BYTES(Kind.NUMBER),
+  PYTHON_ID(Kind.NUMBER),
+  PYTHON_PARENT_ID(Kind.NUMBER),
+  PYTHON_MODULE_ID(Kind.NUMBER),
+  FLOW_ID(Kind.NUMBER),
+  FORWARD_THREAD(Kind.NUMBER),
+  OCCUPANCY(Kind.NUMBER),
+  COLLECTIVE(Kind.TEXT),
+  IN_ELEMENTS(Kind.NUMBER),
+  OUT_ELEMENTS(Kind.NUMBER),
+  ELEMENT_TYPE(Kind.TEXT),
+  GROUP_SIZE(Kind.NUMBER),
+  GROUP_NAME(Kind.TEXT),
+  GROUP_DESCRIPTION(Kind.TEXT),
+  TOTAL_ALLOCATED(Kind.NUMBER),
+  TOTAL_RESERVED(Kind.NUMBER),
+  DEVICE_TYPE(Kind.NUMBER),
+  DEVICE_ID(Kind.NUMBER),
+  OTHER(Kind.NONE);
+
+  /// How a field's value is kept.
+  enum Kind {
+    /// As the id of its text.
+    TEXT,
+    /// As an integer.
+    NUMBER,
+    /// In nanoseconds.
+    TIME,
+    /// Not at all.
+    NONE
+  }
+
+  final Kind kind;
+
+  Field(Kind kind) {
+    this.kind = kind;
+  }
 
   /// Where a parser keeps this field: the index is private to one run, never written down.
   @SuppressWarnings("EnumOrdinal")

@@ -10,8 +10,9 @@ import java.nio.charset.StandardCharsets;
 /// A cursor over JSON text in a window of bytes. Every method leaves [#position] behind what it
 /// read, or throws [Stop] with [#position] at the fault. Strings are found eight bytes at a time.
 final class JsonBytes {
-  /// Bytes that the window's array must hold behind its limit, so that eight can always be read.
-  static final int PADDING = 8;
+  /// Bytes that the window's array must hold behind its limit, so that [EventLayout] can always
+  /// compare its longest joint.
+  static final int PADDING = 32;
 
   private static final int DEEPEST = 1024;
   private static final long EACH = 0x0101010101010101L;
@@ -26,6 +27,13 @@ final class JsonBytes {
 
   int textTo;
   boolean textEscaped;
+
+  /// Of the last number, where it is short enough: its digits as one integer, and how many of them
+  /// are decimals.
+  boolean numberExact;
+
+  long number;
+  int numberPlaces;
 
   /// Where the first control character or bad UTF-8 since [#forgetOddities] lies; -1 for none.
   int controlAt = -1;
@@ -332,23 +340,17 @@ final class JsonBytes {
 
   /// Reads a string, a number or a word; the cursor stands at its first byte.
   void scalar(byte first) {
+    numberExact = false;
     if (first == '"') {
       string();
+      return;
+    }
+    if (plainNumber()) {
       return;
     }
     int from = position;
     int at = from;
     byte[] b = bytes;
-    while (at < limit && ((b[at] >= '0' && b[at] <= '9') || b[at] == '.')) {
-      at++;
-    }
-    if (at < limit && at > from && (b[at] == ',' || b[at] == '}') && first != '.') {
-      textFrom = from;
-      textTo = at;
-      textEscaped = false;
-      position = at;
-      return;
-    }
     while (at < limit && isScalarByte(b[at])) {
       at++;
     }
@@ -363,6 +365,40 @@ final class JsonBytes {
     textTo = at;
     textEscaped = false;
     position = at;
+  }
+
+  /// Reads a number without sign and exponent, and its value on the way; false, with nothing read,
+  /// where it is anything else.
+  private boolean plainNumber() {
+    byte[] b = bytes;
+    int at = position;
+    long value = 0;
+    while (at < limit && b[at] >= '0' && b[at] <= '9') {
+      value = value * 10 + (b[at] - '0');
+      at++;
+    }
+    int digits = at - position;
+    int places = 0;
+    if (at < limit && b[at] == '.') {
+      at++;
+      int first = at;
+      while (at < limit && b[at] >= '0' && b[at] <= '9') {
+        value = value * 10 + (b[at] - '0');
+        at++;
+      }
+      places = at - first;
+    }
+    if (digits == 0 || at >= limit || (b[at] != ',' && b[at] != '}')) {
+      return false;
+    }
+    textFrom = position;
+    textTo = at;
+    textEscaped = false;
+    numberExact = digits <= DecimalNumber.EXACT_DIGITS && places <= 3;
+    number = value;
+    numberPlaces = places;
+    position = at;
+    return true;
   }
 
   private static boolean isScalarByte(byte b) {

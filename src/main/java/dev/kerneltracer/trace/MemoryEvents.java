@@ -13,11 +13,11 @@ public final class MemoryEvents {
   void add(EventParser event, long timeNs, int thread) {
     times.add(timeNs);
     threads.add(thread);
-    deviceTypes.add((int) event.id(Field.DEVICE_TYPE));
-    deviceIds.add((int) event.id(Field.DEVICE_ID));
-    sizes.add(event.id(Field.BYTES));
-    allocated.add(event.id(Field.TOTAL_ALLOCATED));
-    reserved.add(event.id(Field.TOTAL_RESERVED));
+    deviceTypes.add((int) event.number(Field.DEVICE_TYPE));
+    deviceIds.add((int) event.number(Field.DEVICE_ID));
+    sizes.add(event.number(Field.BYTES));
+    allocated.add(event.number(Field.TOTAL_ALLOCATED));
+    reserved.add(event.number(Field.TOTAL_RESERVED));
   }
 
   void addAll(MemoryEvents other) {

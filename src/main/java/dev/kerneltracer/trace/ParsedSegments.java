@@ -14,6 +14,7 @@ final class ParsedSegments implements AutoCloseable {
   private static final int MOST_THREADS = 4;
 
   private final SegmentSource source;
+  private final StringTable strings;
   private final List<Thread> threads = new ArrayList<>();
   private final ArrayDeque<Segment> free = new ArrayDeque<>();
   private final @Nullable Segment[] ready;
@@ -26,6 +27,7 @@ final class ParsedSegments implements AutoCloseable {
 
   ParsedSegments(TextSource text, EventTables tables) {
     this.source = new SegmentSource(text);
+    this.strings = tables.strings();
     int count = Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MOST_THREADS);
     ready = new Segment[count + 2];
     for (int i = 0; i < ready.length; i++) {
@@ -40,7 +42,7 @@ final class ParsedSegments implements AutoCloseable {
 
   private void work() {
     try {
-      SegmentParser parser = new SegmentParser();
+      SegmentParser parser = new SegmentParser(strings);
       @Nullable Segment segment = takeFree();
       while (segment != null && inflate(segment)) {
         parser.parse(segment);

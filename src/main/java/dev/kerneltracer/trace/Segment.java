@@ -28,7 +28,7 @@ final class Segment {
 
   /// What was read on that supposition: the events from [#from] to [#parsedTo], behind the comma of
   /// the last.
-  final Events events;
+  final EventBlock events;
 
   int parsedTo;
 
@@ -36,6 +36,6 @@ final class Segment {
   final List<Damage> faults = new ArrayList<>();
 
   Segment(EventTables tables) {
-    events = new Events(tables);
+    events = new EventBlock(tables);
   }
 }

@@ -3,7 +3,11 @@ package dev.kerneltracer.trace;
 /// Reads the events of a segment ahead of its turn, as long as they are without any fault.
 final class SegmentParser {
   private final JsonBytes json = new JsonBytes(new byte[JsonBytes.PADDING], 0);
-  private final EventParser parser = new EventParser(json);
+  private final EventParser parser;
+
+  SegmentParser(StringTable strings) {
+    parser = new EventParser(json, strings);
+  }
 
   void parse(Segment segment) {
     segment.events.clear();
@@ -15,7 +19,7 @@ final class SegmentParser {
     json.position = segment.from;
     json.limit = segment.limit;
     try {
-      while (json.peek() == '{') {
+      while (json.peek() == '{' && !segment.events.isFull()) {
         json.forgetOddities();
         parser.parse();
         if (json.peek() != ',' || json.hasOddities()) {

@@ -11,6 +11,9 @@ import java.nio.file.Path;
 /// Reads PyTorch/Kineto Chrome traces: an object with `traceEvents` or a bare array, plain or
 /// gzipped (also of several members), of any age, damaged ones as far as they go.
 public final class TraceReader {
+  /// What a row takes in all, columns, links and tables, with room for what else a program keeps.
+  private static final int BYTES_PER_ROW = 240;
+
   private static final String HINT =
       "Expected a Chrome trace as torch.profiler writes it (.json or .json.gz).";
 
@@ -33,11 +36,13 @@ public final class TraceReader {
   /// @throws UserException where it cannot be read or holds no trace event
   public static Trace read(InputStream in, String name) {
     DamageLog damage = new DamageLog();
-    StringTable strings = new StringTable(Runtime.getRuntime().maxMemory() / 3);
+    long memory = Runtime.getRuntime().maxMemory();
+    StringTable strings = new StringTable(memory / 3);
     EventTables tables = new EventTables(strings);
     Events events = new Events(tables);
     try (ParsedSegments segments = new ParsedSegments(TextSource.of(in), tables)) {
-      TraceScanner scanner = new TraceScanner(segments, events, damage);
+      TraceScanner scanner =
+          new TraceScanner(segments, tables, events, damage, memory / BYTES_PER_ROW);
       scanner.scan();
       if (!events.phaseSeen()) {
         throw unreadable(name, why(scanner, events, damage));
@@ -55,7 +60,8 @@ public final class TraceReader {
               damage.count(),
               damage.first(),
               events.unusableTimes(),
-              events.negativeDurations());
+              events.negativeDurations(),
+              strings.overflowed());
       TraceMetadata metadata = new TraceMetadata(scanner.metadata());
       return new Trace(events.seen(), events, strings, metadata, trust);
     } catch (IOException e) {
@@ -64,7 +70,10 @@ public final class TraceReader {
   }
 
   private static boolean endsEarly(Damage fault) {
-    return fault.kind() == Damage.Kind.CUT || fault.kind() == Damage.Kind.BAD_GZIP;
+    return switch (fault.kind()) {
+      case CUT, BAD_GZIP, TOO_MANY_EVENTS -> true;
+      default -> false;
+    };
   }
 
   private static String why(TraceScanner scanner, Events events, DamageLog damage) {

@@ -12,6 +12,14 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A damaged event is left out; reading goes on at the next object that has a `ph`.
 final class TraceScanner {
+  /// Metadata that is kept: real traces have some twenty keys, and some MiB in the largest.
+  private static final int MOST_KEYS = 1000;
+
+  private static final int MOST_METADATA_CHARS = 1 << 26;
+
+  /// How much text without any event is gone through before it is given up as no trace.
+  private static final long MOST_WITHOUT_EVENTS = 1L << 28;
+
   /// Objects tried inside a fault before it is skipped as a whole; bounds the work on hostile
   /// input.
   private static final int MOST_TRIES = 64;
@@ -20,6 +28,8 @@ final class TraceScanner {
   private final JsonBytes json;
   private final EventParser parser;
   private final Events events;
+  private final long mostRows;
+  private final EventBlock block;
   private final DamageLog damage;
   private final Map<String, String> metadata = new LinkedHashMap<>();
 
@@ -28,6 +38,8 @@ final class TraceScanner {
   private boolean separated = true;
   private boolean eventsSeen;
   private boolean closed;
+  private boolean full;
+  private long metadataChars;
 
   private enum Where {
     BEFORE,
@@ -36,17 +48,25 @@ final class TraceScanner {
     AFTER
   }
 
-  TraceScanner(ParsedSegments segments, Events events, DamageLog damage) {
+  TraceScanner(
+      ParsedSegments segments, EventTables tables, Events events, DamageLog damage, long mostRows) {
+    this.block = new EventBlock(tables);
     this.window = new Window(segments, damage);
     this.json = window.json;
-    this.parser = new EventParser(json);
+    this.parser = new EventParser(json, tables.strings());
     this.events = events;
+    this.mostRows = mostRows;
     this.damage = damage;
   }
 
   /// Reads to the end of the input.
   void scan() throws IOException {
-    while (true) {
+    scanAll();
+    flush();
+  }
+
+  private void scanAll() throws IOException {
+    while (!full) {
       if (where == Where.EVENTS && separated && json.onlySpace(json.position)) {
         takeEventsReadAhead();
       }
@@ -85,11 +105,25 @@ final class TraceScanner {
     }
   }
 
+  private void flush() {
+    append(block);
+    block.clear();
+  }
+
+  private void append(EventBlock more) {
+    events.append(more);
+    if (!full && events.size() >= mostRows) {
+      full = true;
+      damage.add(window.offset(json.position), Damage.Kind.TOO_MANY_EVENTS);
+    }
+  }
+
   private void takeEventsReadAhead() throws IOException {
-    @Nullable Events ahead = window.advance();
+    flush();
+    @Nullable EventBlock ahead = window.advance();
     while (ahead != null) {
-      events.addAll(ahead);
-      if (json.position < json.limit) {
+      append(ahead);
+      if (full || json.position < json.limit) {
         return;
       }
       ahead = window.advance();
@@ -141,7 +175,10 @@ final class TraceScanner {
     if (after != ',' && after != '}') {
       throw Stop.BAD_SYNTAX;
     }
-    metadata.put(key, value);
+    metadataChars += key.length() + value.length();
+    if (metadata.size() < MOST_KEYS && metadataChars < MOST_METADATA_CHARS) {
+      metadata.put(key, value);
+    }
     noteOddities(start);
   }
 
@@ -179,7 +216,10 @@ final class TraceScanner {
 
   private void event(int start) {
     parser.parse();
-    events.add(parser);
+    if (block.isFull()) {
+      flush();
+    }
+    block.add(parser);
     noteOddities(start);
   }
 
@@ -202,7 +242,7 @@ final class TraceScanner {
     while (true) {
       int brace = indexOfBrace(tries < MOST_TRIES ? candidate : Math.max(candidate, faultAt));
       if (brace < 0) {
-        if (!window.move(json.limit)) {
+        if (isHopeless() || !window.move(json.limit)) {
           damage.skip(window.offset(json.limit) - skippedFrom);
           damage.addCut(window.offset(json.limit));
           return false;
@@ -237,6 +277,10 @@ final class TraceScanner {
       }
       tries++;
     }
+  }
+
+  private boolean isHopeless() {
+    return !events.phaseSeen() && !block.phaseSeen && window.bytesRead() > MOST_WITHOUT_EVENTS;
   }
 
   private int indexOfBrace(int from) {

@@ -12,6 +12,8 @@ import java.util.List;
 /// @param damage the first hundred of them, in file order
 /// @param unusableTimes rows whose `ts` or `dur` is no finite time; a missing `dur` is no such row
 /// @param negativeDurations rows that end before they begin
+/// @param textsLost how many times a name or other text was replaced because there were more
+///   different ones than the memory holds
 public record Trust(
     boolean complete,
     long eventsRead,
@@ -20,7 +22,8 @@ public record Trust(
     long damageCount,
     List<Damage> damage,
     long unusableTimes,
-    long negativeDurations) {
+    long negativeDurations,
+    long textsLost) {
   public Trust {
     damage = List.copyOf(damage);
   }

@@ -40,7 +40,7 @@ final class Window {
 
   /// Goes on to the next segment when all in memory has been read and an event may begin: gives the
   /// events of it that were read ahead, and leaves the rest in memory. Null at the end.
-  @Nullable Events advance() throws IOException {
+  @Nullable EventBlock advance() throws IOException {
     @Nullable Segment segment = inputEnded ? null : take();
     if (segment == null) {
       return null;

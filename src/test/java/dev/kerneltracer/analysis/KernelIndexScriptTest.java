@@ -55,11 +55,13 @@ class KernelIndexScriptTest {
     write("old/tests/test.cu", "__global__ void in_a_test() {}\n");
     Files.createDirectories(directory.resolve("new/vllm"));
     Files.copy(directory.resolve("old/vllm/ops.py"), directory.resolve("new/vllm/ops.py"));
+    write("back/csrc/norm.cu", "__global__ void plain(int n) { }\n");
 
-    assertThat(index("vllm:0.9.2:old", "vllm:0.10.0:new"))
+    assertThat(index("vllm:0.10.0:new", "vllm:0.9.2:old", "vllm:0.11.0:back"))
         .containsExactly(
-            "# vllm 0.9.2 0.10.0",
+            "# vllm 0.9.2 0.10.0 0.11.0",
             "vllm\t0.9.2\t0.9.2\tkernel\tvllm/csrc/norm.cu\tplain",
+            "vllm\t0.11.0\t0.11.0\tkernel\tvllm/csrc/norm.cu\tplain",
             "vllm\t0.9.2\t0.9.2\tkernel\tvllm/csrc/norm.cu\tvllm::made_by_macro",
             "vllm\t0.9.2\t0.9.2\tkernel\tvllm/csrc/norm.cu\tvllm::norm",
             "vllm\t0.9.2\t0.10.0\tkernel\tvllm/ops.py\tfirst_kernel",

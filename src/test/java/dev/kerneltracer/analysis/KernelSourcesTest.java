@@ -84,6 +84,13 @@ class KernelSourcesTest {
     assertThat(sources.of(kernel, Map.of("vllm", "0.99.1rc2.dev7+g0123456.cu130")))
         .isEqualTo("vllm/v1/attention/ops/chunked_prefill_paged_decode.py");
     assertThat(sources.of(kernel, Map.of("vllm", "0.6.6"))).isEmpty();
+    // Moved away, and back.
+    assertThat(sources.of(RESHAPE, Map.of("vllm", "0.20.0")))
+        .isEqualTo("vllm/csrc/cache_kernels.cu");
+    assertThat(sources.of(RESHAPE, Map.of("vllm", "0.25.1")))
+        .isEqualTo("vllm/csrc/libtorch_stable/cache_kernels.cu");
+    assertThat(sources.of(RESHAPE, Map.of("vllm", "0.33.0")))
+        .isEqualTo("vllm/csrc/cache_kernels.cu");
     // It moved somewhere between two versions that were seen.
     assertThat(sources.of(kernel, Map.of("vllm", "0.15.0"))).isEmpty();
   }
@@ -97,7 +104,7 @@ class KernelSourcesTest {
   void theIndexSaysOfWhichVersionsItWasMade() {
     assertThat(sources.versions())
         .contains("pytorch 1.13.1 2.6.0 2.9.1")
-        .contains("vllm 0.6.6 0.11.0 0.20.0 0.33.0")
+        .contains("vllm 0.6.6 0.8.5 0.11.0 0.16.0 0.20.0 0.25.1 0.33.0")
         .contains("flash-attention ");
   }
 

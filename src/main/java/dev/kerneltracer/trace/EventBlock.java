@@ -1,0 +1,207 @@
+package dev.kerneltracer.trace;
+
+/// The events of a small part of a trace, on their way to [Events]: plain arrays, so that filling
+/// them takes little code and the room is used again.
+final class EventBlock {
+  static final int CAPACITY = 1 << 13;
+
+  private final EventTables tables;
+  private final StringTable strings;
+  private final int memoryName;
+  private final int flowCategory;
+
+  final int[] names = new int[CAPACITY];
+  final byte[] categories = new byte[CAPACITY];
+  final int[] threads = new int[CAPACITY];
+  final long[] starts = new long[CAPACITY];
+  final long[] durations = new long[CAPACITY];
+  final long[] externalIds = new long[CAPACITY];
+  final long[] correlations = new long[CAPACITY];
+
+  /// Which of the device, operator or Python rows of this block a row is; -1 for none.
+  final int[] details = new int[CAPACITY];
+
+  final int[] devices = new int[CAPACITY];
+  final int[] streams = new int[CAPACITY];
+  final int[] grids = new int[CAPACITY];
+  final int[] blocks = new int[CAPACITY];
+  final int[] registers = new int[CAPACITY];
+  final int[] sharedMemories = new int[CAPACITY];
+  final long[] byteCounts = new long[CAPACITY];
+  final byte[] occupancies = new byte[CAPACITY];
+
+  final int[] inputDims = new int[CAPACITY];
+  final int[] inputTypes = new int[CAPACITY];
+  final long[] sequenceNumbers = new long[CAPACITY];
+  final int[] forwardThreads = new int[CAPACITY];
+  final int[] callStacks = new int[CAPACITY];
+
+  final long[] pythonIds = new long[CAPACITY];
+  final long[] pythonParentIds = new long[CAPACITY];
+  final long[] pythonModuleIds = new long[CAPACITY];
+
+  final Collectives collectives = new Collectives();
+  final MemoryEvents memory = new MemoryEvents();
+  final Flows flows = new Flows();
+
+  private final LongIntMap categoriesOfText = new LongIntMap(32);
+  private long lastThreadKey = Long.MIN_VALUE;
+  private int lastThread;
+
+  int size;
+  int deviceCount;
+  int operatorCount;
+  int pythonCount;
+  long seen;
+  boolean phaseSeen;
+  long unusableTimes;
+  long negativeDurations;
+
+  EventBlock(EventTables tables) {
+    this.tables = tables;
+    this.strings = tables.strings();
+    this.memoryName = strings.intern("[memory]");
+    this.flowCategory = strings.intern("fwdbwd");
+  }
+
+  boolean isFull() {
+    return size == CAPACITY;
+  }
+
+  void clear() {
+    size = 0;
+    deviceCount = 0;
+    operatorCount = 0;
+    pythonCount = 0;
+    seen = 0;
+    phaseSeen = false;
+    unusableTimes = 0;
+    negativeDurations = 0;
+    collectives.clear();
+    memory.clear();
+    flows.clear();
+  }
+
+  /// Keeps what is read of an event: complete events, the allocator's reports, and the flows from
+  /// forward to backward operators.
+  void add(EventParser event) {
+    seen++;
+    phaseSeen |= event.has(Field.PHASE);
+    if (event.isPhase('X')) {
+      addComplete(event);
+    } else if (event.text(Field.NAME) == memoryName) {
+      long time = event.nanoseconds(Field.START);
+      if (time != DecimalNumber.UNUSABLE) {
+        memory.add(event, time, thread(event));
+      }
+    } else if (event.text(Field.CATEGORY) == flowCategory && event.has(Field.FLOW_ID)) {
+      long time = event.nanoseconds(Field.START);
+      if (time != DecimalNumber.UNUSABLE) {
+        flows.add(event.number(Field.FLOW_ID), time, thread(event), event.isPhase('f'));
+      }
+    }
+  }
+
+  private int thread(EventParser event) {
+    int process = event.text(Field.PROCESS);
+    return thread(process, event.text(Field.THREAD));
+  }
+
+  private int thread(int process, int thread) {
+    long key = ((long) process << 32) | (thread & 0xFFFFFFFFL);
+    if (key != lastThreadKey) {
+      lastThreadKey = key;
+      lastThread = tables.threads().id(process, thread);
+    }
+    return lastThread;
+  }
+
+  private byte category(EventParser event) {
+    int text = event.text(Field.CATEGORY);
+    int known = categoriesOfText.get(text);
+    return (byte)
+        (known >= 0
+            ? known
+            : categoriesOfText.putIfAbsent(text, tables.categories().id(text, strings)));
+  }
+
+  private void addComplete(EventParser event) {
+    byte categoryId = category(event);
+    Category category = tables.categories().category(categoryId);
+    long start = event.nanoseconds(Field.START);
+    long duration = event.has(Field.DURATION) ? event.nanoseconds(Field.DURATION) : 0;
+    if (start == DecimalNumber.UNUSABLE || duration == DecimalNumber.UNUSABLE) {
+      unusableTimes++;
+      start = start == DecimalNumber.UNUSABLE ? 0 : start;
+      duration = duration == DecimalNumber.UNUSABLE ? 0 : duration;
+    }
+    if (duration < 0) {
+      negativeDurations++;
+    }
+    int row = size++;
+    names[row] = event.text(Field.NAME);
+    categories[row] = categoryId;
+    int process = event.text(Field.PROCESS);
+    int thread = event.text(Field.THREAD);
+    threads[row] = thread(process, thread);
+    starts[row] = start;
+    durations[row] = duration;
+    externalIds[row] = event.number(Field.EXTERNAL_ID);
+    correlations[row] = event.number(Field.CORRELATION);
+    details[row] = addDetail(category, event, process, thread);
+    if (event.has(Field.COLLECTIVE)) {
+      collectives.add(row, event);
+    }
+  }
+
+  private int addDetail(Category category, EventParser event, int process, int thread) {
+    return switch (category) {
+      case KERNEL, MEMCPY, MEMSET -> addDeviceWork(event, process, thread);
+      case OPERATOR -> addOperator(event);
+      case PYTHON_FUNCTION -> addPythonFunction(event);
+      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PROFILER_SPAN, OTHER -> -1;
+    };
+  }
+
+  private int addDeviceWork(EventParser event, int process, int thread) {
+    int at = deviceCount++;
+    devices[at] = event.has(Field.DEVICE) ? event.text(Field.DEVICE) : process;
+    streams[at] = event.has(Field.STREAM) ? event.text(Field.STREAM) : streamOfThread(thread);
+    grids[at] = event.text(Field.GRID);
+    blocks[at] = event.text(Field.BLOCK);
+    registers[at] = event.count(Field.REGISTERS);
+    sharedMemories[at] = event.count(Field.SHARED_MEMORY);
+    byteCounts[at] = event.number(Field.BYTES);
+    occupancies[at] =
+        event.has(Field.OCCUPANCY) ? (byte) Math.clamp(event.number(Field.OCCUPANCY), 0, 100) : -1;
+    return at;
+  }
+
+  private int addOperator(EventParser event) {
+    int at = operatorCount++;
+    inputDims[at] = event.text(Field.INPUT_DIMS);
+    inputTypes[at] = event.text(Field.INPUT_TYPES);
+    sequenceNumbers[at] =
+        event.has(Field.SEQUENCE_NUMBER) ? event.number(Field.SEQUENCE_NUMBER) : -1;
+    forwardThreads[at] = event.count(Field.FORWARD_THREAD);
+    callStacks[at] = event.text(Field.CALL_STACK);
+    return at;
+  }
+
+  private int addPythonFunction(EventParser event) {
+    int at = pythonCount++;
+    pythonIds[at] = event.number(Field.PYTHON_ID);
+    pythonParentIds[at] = event.number(Field.PYTHON_PARENT_ID);
+    pythonModuleIds[at] =
+        event.has(Field.PYTHON_MODULE_ID) ? event.number(Field.PYTHON_MODULE_ID) : -1;
+    return at;
+  }
+
+  /// Old traces have no stream in `args`: there the thread is named after it.
+  private int streamOfThread(int thread) {
+    String name = strings.text(thread);
+    return name.startsWith("stream ")
+        ? strings.intern(name.substring("stream ".length()).strip())
+        : thread;
+  }
+}
