@@ -10,8 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 
@@ -37,24 +35,28 @@ public final class Analysis {
   /// @param rows the selected ones, null where steps select them
   private record DeviceRows(DeviceWork work, @Nullable SelectedRows rows) {}
 
-  /// What depends on the rows of the CPU alone.
-  private record HostTables(
+  /// The tables that need no steps.
+  private record Tables(
       OperatorTable operators,
       OperatorKernelTable operatorKernels,
       ModuleTable modules,
-      MemoryTable memory) {}
+      MemoryTable memory,
+      Totals totals,
+      Gaps gaps,
+      Communication communication) {}
 
   /// Adds a trace, on two cores.
   public AnalyzedTrace add(String file, Trace trace) throws InterruptedException {
-    FutureTask<DeviceRows> early = started(() -> deviceRows(trace));
+    FutureTask<DeviceRows> early = SecondCore.started(() -> deviceRows(trace));
     TraceLinks links = TraceLinks.of(trace);
-    DeviceWork work = ended(early).work;
-    @Nullable SelectedRows chosen = ended(early).rows;
-    ModulePaths paths = new ModulePaths(trace, links);
+    DeviceWork work = SecondCore.ended(early).work;
+    @Nullable SelectedRows chosen = SecondCore.ended(early).rows;
+    ModulePaths modules = new ModulePaths(trace, links);
     if (chosen != null) {
-      FutureTask<HostTables> host = started(() -> hostTables(trace, links, paths, chosen));
+      FutureTask<Tables> tables =
+          SecondCore.started(() -> tables(trace, links, work, chosen, modules));
       Steps steps = Steps.of(trace, links, work);
-      return add(file, trace, links, work, steps, chosen, paths, host);
+      return add(file, trace, links, work, steps, chosen, modules, tables);
     }
     Steps steps = Steps.of(trace, links, work);
     BitSet wanted = wanted(steps);
@@ -68,8 +70,8 @@ public final class Analysis {
                   return step >= 0 && wanted.get(step);
                 },
                 filter.kernel()));
-    FutureTask<HostTables> host = started(() -> hostTables(trace, links, paths, rows));
-    return add(file, trace, links, work, steps, rows, paths, host);
+    FutureTask<Tables> tables = SecondCore.started(() -> tables(trace, links, work, rows, modules));
+    return add(file, trace, links, work, steps, rows, modules, tables);
   }
 
   private DeviceRows deviceRows(Trace trace) {
@@ -100,14 +102,18 @@ public final class Analysis {
     return wanted;
   }
 
-  private static HostTables hostTables(
-      Trace trace, TraceLinks links, ModulePaths paths, SelectedRows rows) {
+  private Tables tables(
+      Trace trace, TraceLinks links, DeviceWork work, SelectedRows rows, ModulePaths modules) {
     OperatorCalls calls = new OperatorCalls(trace, links, rows);
-    return new HostTables(
+    DeviceWork selected = filter.selectsRows() ? DeviceWork.of(trace, rows) : work;
+    return new Tables(
         OperatorTable.withoutStacks(trace, calls, rows),
         OperatorKernelTable.of(trace, links, calls, rows),
-        ModuleTable.of(trace, links, paths, rows),
-        MemoryTable.of(trace, links));
+        ModuleTable.of(trace, links, modules, rows),
+        MemoryTable.of(trace, links),
+        Totals.of(trace, links, rows, selected),
+        Gaps.of(trace, links, work),
+        Communication.of(trace, links, work, rows));
   }
 
   private AnalyzedTrace add(
@@ -117,14 +123,11 @@ public final class Analysis {
       DeviceWork work,
       Steps steps,
       SelectedRows rows,
-      ModulePaths paths,
-      FutureTask<HostTables> host)
+      ModulePaths modulePaths,
+      FutureTask<Tables> task)
       throws InterruptedException {
-    DeviceWork selectedWork = filter.selectsRows() ? DeviceWork.of(trace, rows) : work;
-    Totals totals = Totals.of(trace, links, rows, selectedWork);
-    Gaps gaps = Gaps.of(trace, links, work);
-    Communication exchanged = Communication.of(trace, links, work, rows);
     CriticalPath path = CriticalPath.of(trace, links, work, steps);
+    Tables tables = SecondCore.ended(task);
     TraceMetadata metadata = trace.metadata();
     TreeSet<String> devices = new TreeSet<>();
     metadata.devices().forEach(device -> devices.add(device.name()));
@@ -137,21 +140,21 @@ public final class Analysis {
             metadata.worldSize(),
             List.copyOf(devices),
             trace.trust(),
-            totals,
+            tables.totals,
             wanted.stream().mapToObj(steps.rows()::get).toList(),
             steps.rows().size(),
             wanted,
-            idle(gaps, rows),
+            idle(tables.gaps, rows),
             links.idsAreCorrelations(),
             rows.hasPython());
-    HostTables tables = ended(host);
     boolean first = traces.isEmpty();
     operators = first ? tables.operators : operators.plus(tables.operators);
     operatorKernels = first ? tables.operatorKernels : operatorKernels.plus(tables.operatorKernels);
     modules = first ? tables.modules : modules.plus(tables.modules);
-    communication = first ? exchanged : communication.plus(exchanged);
+    communication = first ? tables.communication : communication.plus(tables.communication);
     traces.add(summary);
-    return new AnalyzedTrace(summary, trace, links, rows, steps, gaps, path, tables.memory, paths);
+    return new AnalyzedTrace(
+        summary, trace, links, rows, steps, tables.gaps, path, tables.memory, modulePaths);
   }
 
   /// The time of the selected gaps by cause: of those that end with selected work.
@@ -166,23 +169,6 @@ public final class Analysis {
       }
     }
     return idle;
-  }
-
-  private static <T> FutureTask<T> started(Callable<T> work) {
-    FutureTask<T> task = new FutureTask<>(work);
-    Thread.ofPlatform().name("tables").daemon().start(task);
-    return task;
-  }
-
-  private static <T> T ended(FutureTask<T> task) throws InterruptedException {
-    try {
-      return task.get();
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof Error error) {
-        throw error;
-      }
-      throw new IllegalStateException(e.getCause());
-    }
   }
 
   public Filter filter() {

@@ -106,6 +106,9 @@ public record KernelTable(List<Row> rows, long totalNs) {
         launches.add(row, sum);
       }
       launches.close();
+      for (Sum sum : sums.values()) {
+        sum.sort();
+      }
     }
 
     KernelTable build() {
@@ -144,8 +147,13 @@ public record KernelTable(List<Row> rows, long totalNs) {
       }
     }
 
-    Row row(String kernel, double share) {
+    /// What is sorted already is sorted again at no cost.
+    void sort() {
       Arrays.sort(durations, 0, calls);
+    }
+
+    /// The kernel's row, once its durations are sorted.
+    Row row(String kernel, double share) {
       Launch most =
           launches.entrySet().stream()
               .max(

@@ -49,7 +49,7 @@ record TraceInput(String name, @Nullable Path path, boolean named) {
       return read(() -> Files.newInputStream(path));
     }
     try (InputStream in = Files.newInputStream(path)) {
-      refuseZstandard(in.readNBytes(ZSTANDARD.length));
+      checkStart(in.readNBytes(ZSTANDARD.length));
     } catch (IOException e) {
       throw unreadable(AtomicFile.reason(e), "See kerneltracer analyze --help.");
     }
@@ -64,7 +64,7 @@ record TraceInput(String name, @Nullable Path path, boolean named) {
   private Trace read(Opening opening) {
     try (InputStream in = new BufferedInputStream(opening.open())) {
       in.mark(ZSTANDARD.length);
-      refuseZstandard(in.readNBytes(ZSTANDARD.length));
+      checkStart(in.readNBytes(ZSTANDARD.length));
       in.reset();
       return TraceReader.read(in, name);
     } catch (IOException e) {
@@ -81,7 +81,10 @@ record TraceInput(String name, @Nullable Path path, boolean named) {
     return read(() -> Channels.newInputStream(new FileInputStream(FileDescriptor.in).getChannel()));
   }
 
-  private void refuseZstandard(byte[] start) {
+  private void checkStart(byte[] start) {
+    if (start.length == 0) {
+      throw unreadable("it is empty", null);
+    }
     if (Arrays.equals(start, ZSTANDARD)) {
       throw unreadable(
           "it is compressed with zstd",

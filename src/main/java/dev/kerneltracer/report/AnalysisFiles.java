@@ -6,10 +6,12 @@ import dev.kerneltracer.analysis.Communication;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.ModuleTable;
 import dev.kerneltracer.analysis.OperatorTable;
+import dev.kerneltracer.analysis.SecondCore;
 import dev.kerneltracer.analysis.Steps;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 
 /// The files that `analyze --output-dir` writes. Tables of single events grow with each trace that
@@ -61,8 +63,29 @@ public final class AnalysisFiles implements AutoCloseable {
     return path;
   }
 
-  /// Adds the events of a trace, while its columns are in memory.
-  public void add(AnalyzedTrace trace) {
+  /// Adds the events of a trace, while its columns are in memory, on two cores.
+  public void add(AnalyzedTrace trace) throws InterruptedException {
+    boolean ranked = manyInputs && trace.summary().rank().isPresent();
+    String devicePrefix = ranked ? trace.summary().rank().getAsInt() + "/" : "";
+    FutureTask<Void> longest =
+        SecondCore.started(() -> {
+          new EventTables(trace, devicePrefix).writeCriticalPath(criticalPath);
+          if (kernelEvents != null) {
+            // Here, since module paths are numbered by one thread at a time.
+            names.learn(trace.kernelNames());
+            kernelEvents.add(trace);
+          }
+          return null;
+        });
+    try {
+      addOthers(trace, new EventTables(trace, devicePrefix));
+    } finally {
+      // Nothing is closed under the hands of the other thread.
+      SecondCore.ended(longest);
+    }
+  }
+
+  private void addOthers(AnalyzedTrace trace, EventTables tables) {
     for (Steps.Row step : trace.summary().steps()) {
       steps
           .cell(step.step())
@@ -77,20 +100,12 @@ public final class AnalysisFiles implements AutoCloseable {
       number(steps, step.requests());
       steps.endRow();
     }
-    boolean ranked = manyInputs && trace.summary().rank().isPresent();
-    EventTables tables =
-        new EventTables(trace, ranked ? trace.summary().rank().getAsInt() + "/" : "");
     tables.writeGaps(gaps);
-    tables.writeCriticalPath(criticalPath);
     if (trace.memory().size() > 0) {
       if (memory == null) {
         memory = CsvFile.open(path("memory.csv"), EventTables.MEMORY);
       }
       tables.writeMemory(memory);
-    }
-    if (kernelEvents != null) {
-      names.learn(trace.kernelNames());
-      kernelEvents.add(trace);
     }
   }
 

@@ -6,6 +6,7 @@ import dev.kerneltracer.trace.Damage;
 import dev.kerneltracer.trace.Trust;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /// What a reader of the numbers should know about the traces that they come from, a sentence each.
 public final class Warnings {
@@ -65,21 +66,13 @@ public final class Warnings {
       return text.append("not closed at its end").toString();
     }
     Damage first = trust.damage().getFirst();
-    text.append(
-        switch (first.kind()) {
-          case CUT -> "cut short";
-          case BAD_GZIP -> "damaged in its compressed data";
-          case BAD_ESCAPE,
-              CONTROL_CHARACTER,
-              BAD_UTF8,
-              MISSING_COMMA,
-              BAD_SYNTAX,
-              TOO_DEEP,
-              TOO_LARGE,
-              TRAILING_BYTES ->
-              "damaged";
-        });
-    text.append(" at byte ").append(Amount.count(first.offset()));
+    boolean cut = first.kind() == Damage.Kind.CUT;
+    text.append(cut ? "cut short at byte " : "damaged at byte ")
+        .append(Amount.count(first.offset()));
+    if (!cut) {
+      String kind = first.kind().name().toLowerCase(Locale.ROOT).replace('_', ' ');
+      text.append(" (").append(kind).append(')');
+    }
     if (trust.damageCount() > 1) {
       text.append(" and in ")
           .append(Amount.count(trust.damageCount() - 1))

@@ -25,16 +25,15 @@ class TruthTest {
   private static final JsonMapper JSON = JsonMapper.shared();
 
   static List<String> ownTraces() {
-    return TestTraces.OWN;
+    return names(TestTraces.file("truth.json"));
   }
 
   @ParameterizedTest
   @MethodSource("ownTraces")
   void totalsOfOwnTracesEqualTheTruth(String name) {
-    String file = name + ".pt.trace.json.gz";
-    JsonNode truth = JSON.readTree(TestTraces.file("truth.json")).get(file);
+    JsonNode truth = JSON.readTree(TestTraces.file("truth.json")).get(name);
 
-    assertTruth(TestTraces.file(file), truth);
+    assertTruth(TestTraces.file(name), truth);
   }
 
   static List<String> sharedTraces() {
@@ -42,6 +41,10 @@ class TruthTest {
     if (!Files.exists(truths)) {
       return List.of(ABSENT);
     }
+    return names(truths);
+  }
+
+  private static List<String> names(Path truths) {
     return JSON.readTree(truths).propertyNames().stream()
         .filter(name -> !name.startsWith("_"))
         .toList();
