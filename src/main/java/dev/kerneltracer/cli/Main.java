@@ -30,6 +30,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     footerHeading = "%nExamples:%n",
     footer = {
       "  kerneltracer trace --model type:qwen3 --tiny",
+      "  kerneltracer analyze trace.json.gz --output-dir tables",
       "  kerneltracer env doctor",
       "",
       "Exit codes: 0 all good, 1 some jobs failed, 2 usage, 3 environment (no Python,",

@@ -20,7 +20,8 @@ class UsageTest {
   @TempDir Path directory;
 
   @ParameterizedTest
-  @ValueSource(strings = {"--help", "trace --help", "env --help", "env doctor --help"})
+  @ValueSource(
+      strings = {"--help", "trace --help", "analyze --help", "env --help", "env doctor --help"})
   void everyHelpFitsTheTerminalAndHasAnExample(String line) throws Exception {
     Run run = new Program().run(line.split(" ", -1));
 
@@ -47,7 +48,9 @@ class UsageTest {
     "trace --model type:llama --top 0,--top",
     "'trace --model type:llama --tracers ,',no tracer",
     "trace --model type:llama --model-path .,mutually exclusive",
-    "trace,needs a model"
+    "trace,needs a model",
+    "analyze,FILE",
+    "analyze x.json --stpes 3,--steps"
   })
   void aWrongCommandLineSaysWhatIsWrong(String line, String word) throws Exception {
     Run run = new Program().run(line.split(" ", -1));
@@ -66,7 +69,7 @@ class UsageTest {
     Process bash = new ProcessBuilder("bash", "-n", script.toString()).start();
 
     assertThat(bash.waitFor()).isZero();
-    assertThat(Files.readString(script)).contains("--prompt-tokens");
+    assertThat(Files.readString(script)).contains("--prompt-tokens", "--kernel-events");
   }
 
   @Test
