@@ -29,15 +29,13 @@ public final class DeviceWork {
 
   public static DeviceWork of(Trace trace) {
     Events events = trace.events();
-    int[] found = new int[1024];
-    int size = 0;
+    RowList found = new RowList();
     LongIntMap known = new LongIntMap(8);
     int[] devices = new int[8];
     int[] bounds = new int[9];
     for (int row = 0; row < events.size(); row++) {
       if (events.category(row).isDeviceWork()) {
-        found = size == found.length ? Arrays.copyOf(found, size * 2) : found;
-        found[size++] = row;
+        found.add(row);
         int device = known.putIfAbsent(events.device(row), known.size());
         if (device == devices.length) {
           devices = Arrays.copyOf(devices, device * 2);
@@ -53,9 +51,9 @@ public final class DeviceWork {
       bounds[device + 1] += bounds[device];
     }
     int[] next = bounds.clone();
-    int[] rows = new int[size];
-    for (int i = 0; i < size; i++) {
-      rows[next[known.get(events.device(found[i]))]++] = found[i];
+    int[] rows = new int[found.size()];
+    for (int i = 0; i < found.size(); i++) {
+      rows[next[known.get(events.device(found.get(i)))]++] = found.get(i);
     }
     for (int device = 0; device < devices.length; device++) {
       RowSort.outerFirst(events, rows, bounds[device], bounds[device + 1]);

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /// Writes small traces as Kineto does, each for one situation. Times are microseconds.
 final class ChromeTrace {
@@ -90,10 +91,15 @@ final class ChromeTrace {
   }
 
   Trace read() {
+    return read(UnaryOperator.identity());
+  }
+
+  /// Reads the trace after its text was changed.
+  Trace read(UnaryOperator<String> change) {
     try {
       Path file = Files.createTempFile("chrome", ".json");
       try {
-        Files.writeString(file, "[" + String.join(",\n", rows) + "]");
+        Files.writeString(file, change.apply("[" + String.join(",\n", rows) + "]"));
         return TraceReader.read(file);
       } finally {
         Files.delete(file);

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class GapsTest {
   private static Gaps gaps(Trace trace) {
-    return Gaps.of(trace, TraceLinks.of(trace), DeviceWork.of(trace));
+    return Gaps.of(trace, TraceLinks.of(trace), DeviceWork.of(trace), HostWaits.of(trace));
   }
 
   private static Cause only(ChromeTrace rows) {
@@ -180,6 +180,25 @@ class GapsTest {
         .isEqualTo(Cause.UNKNOWN);
   }
 
+  @Test
+  void aKernelWithoutAUsableTimeMakesNoGap() {
+    Trace trace =
+        new ChromeTrace()
+            .launch(0, 5, "timeless", 7, 8)
+            .launch(10, 15, "a", 20, 30)
+            .launch(16, 18, "negative", 40, 35)
+            .launch(19, 21, "b", 50, 60)
+            .read(text -> text.replace("\"ts\":7,", "\"ts\":NaN,"));
+
+    assertThat(trace.trust().unusableTimes()).isEqualTo(1);
+    assertThat(trace.trust().negativeDurations()).isEqualTo(1);
+    Gaps gaps = gaps(trace);
+    assertThat(gaps.size()).isEqualTo(2);
+    assertThat(gaps.startNs(0)).isEqualTo(30_000);
+    assertThat(gaps.startNs(1)).isEqualTo(40_000);
+    assertThat(gaps.durationNs(1)).isEqualTo(10_000);
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -204,7 +223,7 @@ class GapsTest {
   private static void assertGaps(Path file) {
     Trace trace = TraceReader.read(file);
     DeviceWork work = DeviceWork.of(trace);
-    Gaps gaps = Gaps.of(trace, TraceLinks.of(trace), work);
+    Gaps gaps = Gaps.of(trace, TraceLinks.of(trace), work, HostWaits.of(trace));
     long first = Long.MAX_VALUE;
     long last = Long.MIN_VALUE;
     for (int i = 0; i < work.size(); i++) {

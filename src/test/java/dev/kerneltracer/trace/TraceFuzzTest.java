@@ -7,6 +7,7 @@ import dev.kerneltracer.analysis.Communication;
 import dev.kerneltracer.analysis.CriticalPath;
 import dev.kerneltracer.analysis.DeviceWork;
 import dev.kerneltracer.analysis.Gaps;
+import dev.kerneltracer.analysis.HostWaits;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.MemoryTable;
 import dev.kerneltracer.analysis.OperatorTable;
@@ -75,9 +76,10 @@ class TraceFuzzTest {
         KernelTable.of(trace);
         DeviceWork work = DeviceWork.of(trace);
         Steps steps = Steps.of(trace, links, work);
-        Gaps.of(trace, links, work);
+        HostWaits waits = HostWaits.of(trace);
+        Gaps.of(trace, links, work, waits);
         Communication.of(trace, links, work);
-        CriticalPath.of(trace, links, work, steps);
+        CriticalPath.of(trace, links, work, waits, steps);
         MemoryTable memory = MemoryTable.of(trace, links);
         for (int i = 0; i < memory.size(); i++) {
           memory.operator(i);
