@@ -42,7 +42,11 @@ public record Totals(
   }
 
   public static Totals of(Trace trace, TraceLinks links) {
-    Counts counts = new Counts(trace, links);
+    return of(trace, links, DeviceWork.of(trace));
+  }
+
+  public static Totals of(Trace trace, TraceLinks links, DeviceWork work) {
+    Counts counts = new Counts(trace, links, work);
     Events events = trace.events();
     for (int row = 0; row < events.size(); row++) {
       counts.add(row);
@@ -54,6 +58,7 @@ public record Totals(
     private final Trace trace;
     private final Events events;
     private final TraceLinks links;
+    private final DeviceWork work;
     private final BitSet names = new BitSet();
     private final BitSet launches = new BitSet();
     private long operators;
@@ -69,8 +74,9 @@ public record Totals(
     private long toOperator;
     private long toModule;
 
-    Counts(Trace trace, TraceLinks links) {
+    Counts(Trace trace, TraceLinks links, DeviceWork work) {
       this.trace = trace;
+      this.work = work;
       this.events = trace.events();
       this.links = links;
     }
@@ -109,7 +115,7 @@ public record Totals(
     }
 
     Totals totals() {
-      Map<String, Long> busy = DeviceWork.of(trace).busyNs();
+      Map<String, Long> busy = work.busyNs();
       long busySum = 0;
       for (long device : busy.values()) {
         busySum += device;
