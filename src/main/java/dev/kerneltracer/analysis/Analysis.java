@@ -33,7 +33,7 @@ public final class Analysis {
   ///
   /// @param work of the whole trace
   /// @param rows the selected ones, null where steps select them
-  private record DeviceRows(DeviceWork work, @Nullable SelectedRows rows) {}
+  private record Unlinked(DeviceWork work, HostWaits waits, @Nullable SelectedRows rows) {}
 
   /// The tables that need no steps.
   private record Tables(
@@ -47,18 +47,18 @@ public final class Analysis {
 
   /// Adds a trace, on two cores.
   public AnalyzedTrace add(String file, Trace trace) throws InterruptedException {
-    FutureTask<DeviceRows> early = SecondCore.started(() -> deviceRows(trace));
+    FutureTask<Unlinked> early = SecondCore.started(() -> unlinked(trace));
     TraceLinks links = TraceLinks.of(trace);
-    DeviceWork work = SecondCore.ended(early).work;
-    @Nullable SelectedRows chosen = SecondCore.ended(early).rows;
+    Unlinked unlinked = SecondCore.ended(early);
     ModulePaths modules = new ModulePaths(trace, links);
+    @Nullable SelectedRows chosen = unlinked.rows;
     if (chosen != null) {
       FutureTask<Tables> tables =
-          SecondCore.started(() -> tables(trace, links, work, chosen, modules));
-      Steps steps = Steps.of(trace, links, work);
-      return add(file, trace, links, work, steps, chosen, modules, tables);
+          SecondCore.started(() -> tables(trace, links, unlinked, chosen, modules));
+      Steps steps = Steps.of(trace, links, unlinked.work);
+      return add(file, trace, links, unlinked, steps, chosen, modules, tables);
     }
-    Steps steps = Steps.of(trace, links, work);
+    Steps steps = Steps.of(trace, links, unlinked.work);
     BitSet wanted = wanted(steps);
     SelectedRows rows =
         addKernels(
@@ -70,21 +70,24 @@ public final class Analysis {
                   return step >= 0 && wanted.get(step);
                 },
                 filter.kernel()));
-    FutureTask<Tables> tables = SecondCore.started(() -> tables(trace, links, work, rows, modules));
-    return add(file, trace, links, work, steps, rows, modules, tables);
+    FutureTask<Tables> tables =
+        SecondCore.started(() -> tables(trace, links, unlinked, rows, modules));
+    return add(file, trace, links, unlinked, steps, rows, modules, tables);
   }
 
-  private DeviceRows deviceRows(Trace trace) {
+  private Unlinked unlinked(Trace trace) {
     SelectedRows all = SelectedRows.of(trace, Selection.ALL);
     DeviceWork work = DeviceWork.of(trace, all);
+    HostWaits waits = HostWaits.of(trace);
     if (filter.ofSteps()) {
-      return new DeviceRows(work, null);
+      return new Unlinked(work, waits, null);
     }
     if (filter.kernel() != null) {
-      return new DeviceRows(work, addKernels(trace, Selection.of(trace, null, filter.kernel())));
+      Selection selection = Selection.of(trace, null, filter.kernel());
+      return new Unlinked(work, waits, addKernels(trace, selection));
     }
     kernelSums.add(trace, all);
-    return new DeviceRows(work, all);
+    return new Unlinked(work, waits, all);
   }
 
   private SelectedRows addKernels(Trace trace, Selection selection) {
@@ -103,7 +106,8 @@ public final class Analysis {
   }
 
   private Tables tables(
-      Trace trace, TraceLinks links, DeviceWork work, SelectedRows rows, ModulePaths modules) {
+      Trace trace, TraceLinks links, Unlinked unlinked, SelectedRows rows, ModulePaths modules) {
+    DeviceWork work = unlinked.work;
     OperatorCalls calls = new OperatorCalls(trace, links, rows);
     DeviceWork selected = filter.selectsRows() ? DeviceWork.of(trace, rows) : work;
     return new Tables(
@@ -112,7 +116,7 @@ public final class Analysis {
         ModuleTable.of(trace, links, modules, rows),
         MemoryTable.of(trace, links),
         Totals.of(trace, links, rows, selected),
-        Gaps.of(trace, links, work),
+        Gaps.of(trace, links, work, unlinked.waits),
         Communication.of(trace, links, work, rows));
   }
 
@@ -120,13 +124,13 @@ public final class Analysis {
       String file,
       Trace trace,
       TraceLinks links,
-      DeviceWork work,
+      Unlinked unlinked,
       Steps steps,
       SelectedRows rows,
       ModulePaths modulePaths,
       FutureTask<Tables> task)
       throws InterruptedException {
-    CriticalPath path = CriticalPath.of(trace, links, work, steps);
+    CriticalPath path = CriticalPath.of(trace, links, unlinked.work, unlinked.waits, steps);
     Tables tables = SecondCore.ended(task);
     TraceMetadata metadata = trace.metadata();
     TreeSet<String> devices = new TreeSet<>();

@@ -201,9 +201,11 @@ public record Communication(List<Row> rows) {
         ranks = described.groupSize(at) > 0 ? described.groupSize(at) : -1;
         int element = TensorBytes.ofElement(text(described.elementType(at)));
         long elements = Math.max(described.inElements(at), described.outElements(at));
-        bytes = element > 0 && elements > 0 ? elements * element : -1;
+        boolean known = element > 0 && elements > 0 && elements <= Long.MAX_VALUE / element;
+        bytes = known ? elements * element : -1;
       }
-      // What the kernel's name says is how NCCL does it: all-to-all by sending and receiving.
+      // The kernel's name comes last: it says how NCCL does it, all-to-all by sending and
+      // receiving.
       if (collective == null || collective == Collective.OTHER) {
         collective = ofAnnotation(row);
       }

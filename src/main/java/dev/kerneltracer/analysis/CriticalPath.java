@@ -67,7 +67,8 @@ public final class CriticalPath {
   private int[] rows = new int[1024];
   private int size;
 
-  private CriticalPath(Trace trace, TraceLinks links, DeviceWork work, Steps marked) {
+  private CriticalPath(
+      Trace trace, TraceLinks links, DeviceWork work, HostWaits waits, Steps marked) {
     this.trace = trace;
     this.events = trace.events();
     this.links = links;
@@ -75,7 +76,7 @@ public final class CriticalPath {
     int count = Math.max(1, steps.size());
     this.bounds = new int[count + 1];
     this.ends = new long[count];
-    Walk walk = new Walk(work, marked);
+    Walk walk = new Walk(work, waits.forDevice(), marked);
     if (steps.isEmpty()) {
       walk.followTrace();
       bounds[1] = size;
@@ -92,8 +93,9 @@ public final class CriticalPath {
     }
   }
 
-  public static CriticalPath of(Trace trace, TraceLinks links, DeviceWork work, Steps steps) {
-    return new CriticalPath(trace, links, work, steps);
+  public static CriticalPath of(
+      Trace trace, TraceLinks links, DeviceWork work, HostWaits waits, Steps steps) {
+    return new CriticalPath(trace, links, work, waits, steps);
   }
 
   /// Per step the index of its work that ends last, -1 for none.
@@ -239,11 +241,17 @@ public final class CriticalPath {
     private int thread;
     private long stepsLeft;
 
-    Walk(DeviceWork work, Steps marked) {
+    Walk(DeviceWork work, OuterRows waits, Steps marked) {
       this.work = work;
       this.all = links.threadRows();
-      this.waits = HostWaits.forDevice(trace);
-      this.outer = new OuterRows(events, row -> isOuter(row, marked));
+      this.waits = waits;
+      RowList outerRows = new RowList();
+      for (int row = 0; row < events.size(); row++) {
+        if (isOuter(row, marked)) {
+          outerRows.add(row);
+        }
+      }
+      this.outer = new OuterRows(events, outerRows);
       this.outerAt = new int[all.threadCount()];
       this.allAt = new int[all.threadCount()];
       this.pathAt = new int[all.threadCount()];
@@ -257,12 +265,12 @@ public final class CriticalPath {
     }
 
     private boolean isOuter(int row, Steps marked) {
-      Category category = events.category(row);
-      if (category != Category.OPERATOR && category != Category.RUNTIME) {
+      int around = links.operator(row);
+      if (around >= 0 && !marked.isMark(around)) {
         return false;
       }
-      int around = links.operator(row);
-      return (around < 0 || marked.isMark(around)) && !marked.isMark(row);
+      Category category = events.category(row);
+      return (category == Category.OPERATOR && !marked.isMark(row)) || category == Category.RUNTIME;
     }
 
     private void joinStreams() {

@@ -68,12 +68,12 @@ public final class Gaps {
   private int[] after = new int[256];
   private int size;
 
-  private Gaps(Trace trace, TraceLinks links, DeviceWork work) {
+  private Gaps(Trace trace, TraceLinks links, DeviceWork work, HostWaits waits) {
     this.trace = trace;
     this.events = trace.events();
     this.links = links;
-    this.deviceWaits = HostWaits.forDevice(trace);
-    this.otherWaits = HostWaits.forOthers(trace);
+    this.deviceWaits = waits.forDevice();
+    this.otherWaits = waits.forOthers();
     for (int device = 0; device < work.deviceCount(); device++) {
       int last = -1;
       for (int i = work.from(device); i < work.to(device); i++) {
@@ -91,8 +91,8 @@ public final class Gaps {
     }
   }
 
-  public static Gaps of(Trace trace, TraceLinks links, DeviceWork work) {
-    return new Gaps(trace, links, work);
+  public static Gaps of(Trace trace, TraceLinks links, DeviceWork work, HostWaits waits) {
+    return new Gaps(trace, links, work, waits);
   }
 
   private void add(int last, int next) {

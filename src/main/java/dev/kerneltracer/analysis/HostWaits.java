@@ -3,12 +3,10 @@ package dev.kerneltracer.analysis;
 import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.Trace;
-import java.util.BitSet;
-import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /// Where threads of the host wait.
-final class HostWaits {
+public final class HostWaits {
   private static final Pattern FOR_DEVICE =
       Pattern.compile(
           "(?:cuda|hip|cu)\\w*Synchronize\\w*"
@@ -29,18 +27,60 @@ final class HostWaits {
               + "|.*zmq[/\\\\].*"
               + "|.*concurrent[/\\\\]futures[/\\\\].*");
 
-  private HostWaits() {}
+  private static final byte NO_WAIT = 1;
+  private static final byte DEVICE_WAIT = 2;
+  private static final byte OTHER_WAIT = 3;
+
+  private final OuterRows forDevice;
+  private final OuterRows forOthers;
+
+  private HostWaits(OuterRows forDevice, OuterRows forOthers) {
+    this.forDevice = forDevice;
+    this.forOthers = forOthers;
+  }
+
+  public static HostWaits of(Trace trace) {
+    Events events = trace.events();
+    byte[] kinds = new byte[trace.strings().size()];
+    RowList forDevice = new RowList();
+    RowList forOthers = new RowList();
+    for (int row = 0; row < events.size(); row++) {
+      int name = events.nameId(row);
+      if (name < 0) {
+        continue;
+      }
+      byte kind = kinds[name];
+      if (kind == 0) {
+        kind = kind(events.name(row));
+        kinds[name] = kind;
+      }
+      if (kind == DEVICE_WAIT && events.category(row) == Category.RUNTIME) {
+        forDevice.add(row);
+      } else if (kind == OTHER_WAIT && events.category(row) == Category.PYTHON_FUNCTION) {
+        forOthers.add(row);
+      }
+    }
+    return new HostWaits(new OuterRows(events, forDevice), new OuterRows(events, forOthers));
+  }
 
   /// The runtime and driver calls that return when the device has come so far: synchronising ones,
   /// copies without `Async`, and the freeing of memory.
-  static OuterRows forDevice(Trace trace) {
-    return named(trace.events(), Category.RUNTIME, name -> FOR_DEVICE.matcher(name).matches());
+  OuterRows forDevice() {
+    return forDevice;
   }
 
   /// The Python functions that wait for another thread, process or machine: queues, locks, sockets,
   /// conditions. A sleep waits for nobody.
-  static OuterRows forOthers(Trace trace) {
-    return named(trace.events(), Category.PYTHON_FUNCTION, HostWaits::isWaitForOthers);
+  OuterRows forOthers() {
+    return forOthers;
+  }
+
+  private static byte kind(String name) {
+    boolean maybeCall = name.startsWith("cu") || name.startsWith("hip");
+    if (maybeCall && FOR_DEVICE.matcher(name).matches()) {
+      return DEVICE_WAIT;
+    }
+    return isWaitForOthers(name) ? OTHER_WAIT : NO_WAIT;
   }
 
   private static boolean isWaitForOthers(String name) {
@@ -66,23 +106,5 @@ final class HostWaits {
           PYTHON.matcher(name).matches();
       default -> false;
     };
-  }
-
-  private static OuterRows named(Events events, Category category, Predicate<String> waits) {
-    BitSet seen = new BitSet();
-    BitSet waiting = new BitSet();
-    return new OuterRows(
-        events,
-        row -> {
-          int name = events.nameId(row);
-          if (events.category(row) != category || name < 0) {
-            return false;
-          }
-          if (!seen.get(name)) {
-            seen.set(name);
-            waiting.set(name, waits.test(events.name(row)));
-          }
-          return waiting.get(name);
-        });
   }
 }

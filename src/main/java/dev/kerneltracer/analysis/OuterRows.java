@@ -3,7 +3,6 @@ package dev.kerneltracer.analysis;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.RowSort;
 import java.util.Arrays;
-import java.util.function.IntPredicate;
 
 /// Chosen rows of the CPU, thread after thread, in order of time; of nested ones the outer, so that
 /// those of a thread do not overlap. An index runs over all of them.
@@ -12,26 +11,21 @@ final class OuterRows {
   private final int[] rows;
   private final int[] bounds;
 
-  OuterRows(Events events, IntPredicate chosen) {
+  /// @param chosen the rows, in file order
+  OuterRows(Events events, RowList chosen) {
     this.events = events;
-    int[] found = new int[1024];
-    int size = 0;
     bounds = new int[events.threadCount() + 1];
     int[] next = new int[events.threadCount() + 1];
-    for (int row = 0; row < events.size(); row++) {
-      if (chosen.test(row)) {
-        found = size == found.length ? Arrays.copyOf(found, size * 2) : found;
-        found[size++] = row;
-        next[events.thread(row) + 1]++;
-      }
+    for (int i = 0; i < chosen.size(); i++) {
+      next[events.thread(chosen.get(i)) + 1]++;
     }
     for (int thread = 0; thread < events.threadCount(); thread++) {
       next[thread + 1] += next[thread];
     }
-    int[] sorted = new int[size];
+    int[] sorted = new int[chosen.size()];
     int[] ends = next.clone();
-    for (int i = 0; i < size; i++) {
-      sorted[ends[events.thread(found[i])]++] = found[i];
+    for (int i = 0; i < chosen.size(); i++) {
+      sorted[ends[events.thread(chosen.get(i))]++] = chosen.get(i);
     }
     int kept = 0;
     for (int thread = 0; thread < events.threadCount(); thread++) {

@@ -44,8 +44,11 @@ public record Totals(
   }
 
   public static Totals of(Trace trace, TraceLinks links) {
-    SelectedRows rows = SelectedRows.of(trace, Selection.ALL);
-    return of(trace, links, rows, DeviceWork.of(trace, rows));
+    return of(trace, links, DeviceWork.of(trace));
+  }
+
+  public static Totals of(Trace trace, TraceLinks links, DeviceWork work) {
+    return of(trace, links, SelectedRows.of(trace, Selection.ALL), work);
   }
 
   /// The totals of what is selected; [#events] is of the whole file all the same.

@@ -72,12 +72,13 @@ public final class ProfileFiles {
 
   private static Profile profile(
       Trace read, TraceLinks links, OperatorTable operators, List<Path> files) {
+    DeviceWork work = DeviceWork.of(read);
     return new Profile(
         read.trust(),
-        Totals.of(read, links),
+        Totals.of(read, links, work),
         operators,
         KernelTable.of(read),
-        Steps.of(read, links, DeviceWork.of(read)),
+        Steps.of(read, links, work),
         files);
   }
 

@@ -3,8 +3,13 @@ package dev.kerneltracer.trace;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kerneltracer.UserException;
+import dev.kerneltracer.analysis.Communication;
+import dev.kerneltracer.analysis.CriticalPath;
 import dev.kerneltracer.analysis.DeviceWork;
+import dev.kerneltracer.analysis.Gaps;
+import dev.kerneltracer.analysis.HostWaits;
 import dev.kerneltracer.analysis.KernelTable;
+import dev.kerneltracer.analysis.MemoryTable;
 import dev.kerneltracer.analysis.OperatorTable;
 import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.analysis.Totals;
@@ -69,7 +74,16 @@ class TraceFuzzTest {
         TraceLinks links = TraceLinks.of(trace);
         OperatorTable.of(trace, links);
         KernelTable.of(trace);
-        Steps.of(trace, links, DeviceWork.of(trace));
+        DeviceWork work = DeviceWork.of(trace);
+        Steps steps = Steps.of(trace, links, work);
+        HostWaits waits = HostWaits.of(trace);
+        Gaps.of(trace, links, work, waits);
+        Communication.of(trace, links, work);
+        CriticalPath.of(trace, links, work, waits, steps);
+        MemoryTable memory = MemoryTable.of(trace, links);
+        for (int i = 0; i < memory.size(); i++) {
+          memory.operator(i);
+        }
         Totals totals = Totals.of(trace, links);
         assertThat(totals.events()).isLessThanOrEqualTo(bytes.length / 2);
         read++;
