@@ -18,9 +18,10 @@ import java.util.Locale;
 /// The path is followed backward from the step's end. Device work waited for what came last: the
 /// work before it on its stream (in a graph, or where streams wait for events, also that of another
 /// stream), or its launch. A launch waited for what its thread did before, operator by operator;
-/// the time between operators is a piece of its own. A synchronising call waited for the device
-/// work that ended last before it returned. A thread that shows nothing waited for a backward
-/// thread, and that for the thread that marks the step.
+/// the time between operators is a piece of its own, but pieces within one call of a module are
+/// one, named by what takes longest. A synchronising call waited for the device work that ended
+/// last before it returned. A thread that shows nothing waited for a backward thread, and that for
+/// the thread that marks the step.
 ///
 /// A trace without steps is one step, from the first row of a thread or device to the last end.
 public final class CriticalPath {
@@ -235,6 +236,8 @@ public final class CriticalPath {
 
     private long from;
     private long time;
+    private int firstPiece;
+    private long longestNs;
     private int main;
     // Where the path stands: at device work, else on a thread, else nowhere.
     private int index;
@@ -385,6 +388,7 @@ public final class CriticalPath {
       thread = markingThread;
       index = last;
       path++;
+      firstPiece = size;
       while (time > from && stepsLeft-- > 0) {
         if (index >= 0) {
           followDevice();
@@ -399,10 +403,33 @@ public final class CriticalPath {
 
     private void piece(Kind kind, int row, long start) {
       long begin = Math.max(start, from);
-      if (begin < time) {
-        add(begin, kind, row);
-        time = begin;
+      if (begin >= time) {
+        return;
       }
+      if (kind == Kind.HOST && goesOn(row)) {
+        if (time - begin > longestNs) {
+          longestNs = time - begin;
+          rows[size - 1] = row;
+        }
+        starts[size - 1] = begin;
+      } else {
+        add(begin, kind, row);
+        longestNs = time - begin;
+      }
+      time = begin;
+    }
+
+    /// Whether a piece of the host lies in the same call of a module as the host's piece behind it:
+    /// the two are one, named by what takes longest.
+    private boolean goesOn(int row) {
+      if (size == firstPiece || kinds[size - 1] != Kind.HOST.slot() || row < 0) {
+        return false;
+      }
+      int behind = rows[size - 1];
+      return behind >= 0
+          && links.module(row) >= 0
+          && links.module(row) == links.module(behind)
+          && events.thread(row) == events.thread(behind);
     }
 
     private void followDevice() {

@@ -3,6 +3,7 @@ package dev.kerneltracer.analysis;
 import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.Trace;
+import java.util.List;
 import java.util.regex.Pattern;
 
 /// Where threads of the host wait.
@@ -18,6 +19,11 @@ public final class HostWaits {
               + "|<built-in method get of _queue\\.SimpleQueue .*"
               + "|<(?:built-in )?(?:method|function) '?(?:select|poll|epoll_wait)\\b.*"
               + "|<(?:built-in )?method '?(?:recv\\w*|accept)'? of .*socket.*");
+
+  /// One of these stands in whatever [#BUILT_IN] matches; most names have none.
+  private static final List<String> BUILT_IN_HINTS =
+      List.of("acquire", "Queue", "select", "poll", "socket");
+
   private static final Pattern PYTHON =
       Pattern.compile(
           "(?:.*[/\\\\])?queue\\.py\\(\\d+\\): (?:get|put|join)"
@@ -45,8 +51,9 @@ public final class HostWaits {
     RowList forDevice = new RowList();
     RowList forOthers = new RowList();
     for (int row = 0; row < events.size(); row++) {
+      Category category = events.category(row);
       int name = events.nameId(row);
-      if (name < 0) {
+      if (name < 0 || (category != Category.RUNTIME && category != Category.PYTHON_FUNCTION)) {
         continue;
       }
       byte kind = kinds[name];
@@ -54,9 +61,9 @@ public final class HostWaits {
         kind = kind(events.name(row));
         kinds[name] = kind;
       }
-      if (kind == DEVICE_WAIT && events.category(row) == Category.RUNTIME) {
+      if (kind == DEVICE_WAIT && category == Category.RUNTIME) {
         forDevice.add(row);
-      } else if (kind == OTHER_WAIT && events.category(row) == Category.PYTHON_FUNCTION) {
+      } else if (kind == OTHER_WAIT && category == Category.PYTHON_FUNCTION) {
         forOthers.add(row);
       }
     }
@@ -77,7 +84,9 @@ public final class HostWaits {
 
   private static byte kind(String name) {
     boolean maybeCall = name.startsWith("cu") || name.startsWith("hip");
-    if (maybeCall && FOR_DEVICE.matcher(name).matches()) {
+    boolean maybeWait =
+        name.contains("Synchronize") || name.contains("Memcpy") || name.contains("Free");
+    if (maybeCall && maybeWait && FOR_DEVICE.matcher(name).matches()) {
       return DEVICE_WAIT;
     }
     return isWaitForOthers(name) ? OTHER_WAIT : NO_WAIT;
@@ -85,7 +94,7 @@ public final class HostWaits {
 
   private static boolean isWaitForOthers(String name) {
     if (name.startsWith("<")) {
-      return BUILT_IN.matcher(name).matches();
+      return BUILT_IN_HINTS.stream().anyMatch(name::contains) && BUILT_IN.matcher(name).matches();
     }
     return switch (name.substring(name.lastIndexOf(' ') + 1)) {
       case "get",

@@ -1,34 +1,62 @@
 package dev.kerneltracer.trace;
 
+import java.util.Arrays;
+
 /// Sorts rows so that an enclosing row comes before what it encloses: by start, longer first, then
-/// outer kinds first, then file order. A merge sort, as traces are nearly sorted already.
+/// outer kinds first, then file order. A natural merge sort: profilers write each kind of row in
+/// order, so that there are few runs to merge.
 public final class RowSort {
   private final Events events;
   private final int[] rows;
-  private final int[] spare;
+  private int[] spare = new int[0];
 
-  private RowSort(Events events, int[] rows, int longest) {
+  private RowSort(Events events, int[] rows) {
     this.events = events;
     this.rows = rows;
-    this.spare = new int[longest];
   }
 
   /// Sorts `rows[from, to)`; rows that compare equal keep their order.
   public static void outerFirst(Events events, int[] rows, int from, int to) {
-    new RowSort(events, rows, (to - from + 1) / 2).sort(from, to);
+    new RowSort(events, rows).sort(from, to);
   }
 
   private void sort(int from, int to) {
-    if (to - from < 2) {
-      return;
+    int[] runs = new int[64];
+    int count = 0;
+    for (int start = from; start < to; count++) {
+      if (count + 1 == runs.length) {
+        runs = Arrays.copyOf(runs, runs.length * 2);
+      }
+      runs[count] = start;
+      start = runEnd(start, to);
     }
-    int middle = (from + to) >>> 1;
-    sort(from, middle);
-    sort(middle, to);
-    if (ordered(rows[middle - 1], rows[middle])) {
-      return;
+    runs[count] = to;
+    while (count > 1) {
+      int merged = 0;
+      for (int i = 0; i < count; i += 2) {
+        runs[merged++] = runs[i];
+        if (i + 1 < count) {
+          merge(runs[i], runs[i + 1], runs[i + 2]);
+        }
+      }
+      runs[merged] = to;
+      count = merged;
     }
+  }
+
+  private int runEnd(int from, int to) {
+    int at = from + 1;
+    while (at < to && ordered(rows[at - 1], rows[at])) {
+      at++;
+    }
+    return at;
+  }
+
+  private void merge(int from, int middle, int to) {
     int left = middle - from;
+    if (spare.length < left) {
+      spare = new int[left];
+    }
     System.arraycopy(rows, from, spare, 0, left);
     int a = 0;
     int b = middle;

@@ -1,7 +1,5 @@
 package dev.kerneltracer.trace;
 
-import java.util.Arrays;
-
 /// The joins between the rows of a trace. Every method takes a row and gives a row, -1 for none.
 ///
 /// A kernel, copy or fill is joined to the runtime row of its `correlation`, whatever launched it
@@ -19,66 +17,27 @@ public final class TraceLinks {
   private final boolean idsAreCorrelations;
   private long joinedToOperatorById;
 
-  private TraceLinks(Events events) {
+  private TraceLinks(Events events, Launches launches) {
     this.events = events;
     this.nesting = new ThreadNesting(events);
     this.forward = new ForwardLinks(events, nesting);
-    this.launch = new int[events.size()];
-    Arrays.fill(launch, -1);
-    joinLaunches();
-    this.idsAreCorrelations = launchesCarryTheirCorrelation();
-    joinOperators();
+    launches.await();
+    this.launch = launches.launch;
+    this.idsAreCorrelations = launches.carryTheirCorrelation;
+    joinOperators(launches);
   }
 
   public static TraceLinks of(Trace trace) {
-    return new TraceLinks(trace.events());
+    return new TraceLinks(trace.events(), Launches.start(trace.events()));
   }
 
-  private void joinLaunches() {
-    LongIntMap launches = new LongIntMap(1 << 12);
-    for (int row = 0; row < events.size(); row++) {
-      if (events.category(row) == Category.RUNTIME && events.correlation(row) != 0) {
-        launches.putIfAbsent(events.correlation(row), row);
-      }
-    }
-    for (int row = 0; row < events.size(); row++) {
-      if (events.category(row).isDeviceWork() && events.correlation(row) != 0) {
-        launch[row] = launches.get(events.correlation(row));
-      }
-    }
-  }
-
-  private boolean launchesCarryTheirCorrelation() {
-    long withId = 0;
-    long equal = 0;
-    for (int row = 0; row < events.size(); row++) {
-      if (launch[row] >= 0 && events.externalId(launch[row]) != 0) {
-        withId++;
-        if (events.externalId(launch[row]) == events.correlation(launch[row])) {
-          equal++;
-        }
-      }
-    }
-    return withId > 0 && equal * 10 >= withId * 9;
-  }
-
-  private void joinOperators() {
-    LongIntMap operators = new LongIntMap(1 << 12);
-    if (!idsAreCorrelations) {
-      for (int row = 0; row < events.size(); row++) {
-        if (events.category(row) == Category.OPERATOR && events.externalId(row) != 0) {
-          operators.putIfAbsent(events.externalId(row), row);
-        }
-      }
-    }
-    for (int row = 0; row < events.size(); row++) {
-      if (!events.category(row).isDeviceWork()) {
-        continue;
-      }
+  private void joinOperators(Launches launches) {
+    for (int i = 0; i < launches.workCount; i++) {
+      int row = launches.work[i];
       int from = launch[row];
-      int operator = from < 0 ? -1 : byId(operators, from);
+      int operator = from < 0 ? -1 : byId(launches.operators, from);
       if (operator < 0) {
-        operator = byId(operators, row);
+        operator = byId(launches.operators, row);
       }
       if (operator >= 0) {
         joinedToOperatorById += events.category(row) == Category.KERNEL ? 1 : 0;
@@ -99,7 +58,7 @@ public final class TraceLinks {
     }
   }
 
-  private int byId(LongIntMap operators, int row) {
+  private int byId(RowsById operators, int row) {
     long id = events.externalId(row);
     return id == 0 ? -1 : operators.get(id);
   }
