@@ -1,12 +1,11 @@
 package dev.kerneltracer.analysis;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -70,39 +69,92 @@ public final class KernelSources {
 
   private final String versions;
   private final Map<String, String> newest;
-  private final Map<String, List<Place>> placesByName;
 
-  private KernelSources(
-      String versions, Map<String, String> newest, Map<String, List<Place>> placesByName) {
+  /// The resource: lines in order of their bytes, of which a process needs a few hundred.
+  private final byte[] index;
+
+  private final Map<String, List<Place>> placesByName = new HashMap<>();
+
+  private KernelSources(String versions, Map<String, String> newest, byte[] index) {
     this.versions = versions;
     this.newest = newest;
-    this.placesByName = placesByName;
+    this.index = index;
   }
 
   public static KernelSources load() {
-    Map<String, List<Place>> places = new HashMap<>();
-    try (InputStream bytes =
-            Objects.requireNonNull(KernelSources.class.getResourceAsStream(RESOURCE), RESOURCE);
-        BufferedReader lines =
-            new BufferedReader(new InputStreamReader(bytes, StandardCharsets.UTF_8))) {
-      String header = Objects.requireNonNull(lines.readLine(), RESOURCE);
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        String[] cells = line.split("\t", -1);
-        Kind kind =
-            switch (cells[3]) {
-              case "kernel" -> Kind.KERNEL;
-              case "kernelclass" -> Kind.KERNEL_CLASS;
-              default -> Kind.OPERATION;
-            };
-        places
-            .computeIfAbsent(cells[5], name -> new ArrayList<>(1))
-            .add(new Place(cells[0], cells[1], cells[2], kind, cells[4]));
-      }
-      String versions = header.substring(2);
-      return new KernelSources(versions, newest(versions), places);
+    try (InputStream in =
+        Objects.requireNonNull(KernelSources.class.getResourceAsStream(RESOURCE), RESOURCE)) {
+      byte[] index = in.readAllBytes();
+      String versions = line(index, 0).substring(2);
+      return new KernelSources(versions, newest(versions), index);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /// The line that begins at `from`.
+  private static String line(byte[] index, int from) {
+    int end = from;
+    while (index[end] != '\n') {
+      end++;
+    }
+    return new String(index, from, end - from, StandardCharsets.UTF_8);
+  }
+
+  private List<Place> places(String name) {
+    return placesByName.computeIfAbsent(name, this::find);
+  }
+
+  /// Bisects the lines for the first of a name, and reads all of them.
+  private List<Place> find(String name) {
+    byte[] wanted = (name + "\t").getBytes(StandardCharsets.UTF_8);
+    int low = 0;
+    int high = index.length;
+    while (low < high) {
+      int start = lineStart((low + high) >>> 1);
+      int common = Arrays.mismatch(index, start, index.length, wanted, 0, wanted.length);
+      boolean before =
+          common >= 0
+              && common < wanted.length
+              && (start + common == index.length || index[start + common] < wanted[common]);
+      if (before) {
+        low = nextLine(start);
+      } else {
+        high = start;
+      }
+    }
+    List<Place> places = new ArrayList<>(1);
+    for (int at = low; at < index.length; at = nextLine(at)) {
+      String line = line(index, at);
+      if (!line.startsWith(name + "\t")) {
+        break;
+      }
+      String[] cells = line.split("\t", -1);
+      Kind kind =
+          switch (cells[4]) {
+            case "kernel" -> Kind.KERNEL;
+            case "kernelclass" -> Kind.KERNEL_CLASS;
+            default -> Kind.OPERATION;
+          };
+      places.add(new Place(cells[1], cells[2], cells[3], kind, cells[5]));
+    }
+    return places;
+  }
+
+  private int lineStart(int within) {
+    int at = within;
+    while (at > 0 && index[at - 1] != '\n') {
+      at--;
+    }
+    return at;
+  }
+
+  private int nextLine(int from) {
+    int at = from;
+    while (index[at] != '\n') {
+      at++;
+    }
+    return at + 1;
   }
 
   private static Map<String, String> newest(String versions) {
@@ -174,10 +226,7 @@ public final class KernelSources {
   }
 
   private String path(String name, Kind kind, Map<String, String> process) {
-    List<Place> places = placesByName.get(name);
-    if (places == null) {
-      return "";
-    }
+    List<Place> places = places(name);
     String owner = owner(name);
     String path = "";
     for (Place place : places) {

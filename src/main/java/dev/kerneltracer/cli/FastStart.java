@@ -21,7 +21,7 @@ public final class FastStart {
   /// Named by the start script when it found no cache: where to put one.
   static final String TRAIN_PROPERTY = "kerneltracer.train";
 
-  private static final int ANALYSES = 15;
+  private static final int ANALYSES = 60;
 
   private FastStart() {}
 

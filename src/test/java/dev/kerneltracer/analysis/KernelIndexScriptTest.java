@@ -60,12 +60,12 @@ class KernelIndexScriptTest {
     assertThat(index("vllm:0.10.0:new", "vllm:0.9.2:old", "vllm:0.11.0:back"))
         .containsExactly(
             "# vllm 0.9.2 0.10.0 0.11.0",
-            "vllm\t0.9.2\t0.9.2\tkernel\tvllm/csrc/norm.cu\tplain",
-            "vllm\t0.11.0\t0.11.0\tkernel\tvllm/csrc/norm.cu\tplain",
-            "vllm\t0.9.2\t0.9.2\tkernel\tvllm/csrc/norm.cu\tvllm::made_by_macro",
-            "vllm\t0.9.2\t0.9.2\tkernel\tvllm/csrc/norm.cu\tvllm::norm",
-            "vllm\t0.9.2\t0.10.0\tkernel\tvllm/ops.py\tfirst_kernel",
-            "vllm\t0.9.2\t0.10.0\tkernel\tvllm/ops.py\tinner_kernel");
+            "first_kernel\tvllm\t0.9.2\t0.10.0\tkernel\tvllm/ops.py",
+            "inner_kernel\tvllm\t0.9.2\t0.10.0\tkernel\tvllm/ops.py",
+            "plain\tvllm\t0.11.0\t0.11.0\tkernel\tvllm/csrc/norm.cu",
+            "plain\tvllm\t0.9.2\t0.9.2\tkernel\tvllm/csrc/norm.cu",
+            "vllm::made_by_macro\tvllm\t0.9.2\t0.9.2\tkernel\tvllm/csrc/norm.cu",
+            "vllm::norm\tvllm\t0.9.2\t0.9.2\tkernel\tvllm/csrc/norm.cu");
   }
 
   @Test
@@ -94,9 +94,9 @@ class KernelIndexScriptTest {
     assertThat(index("pytorch:2.9.1:torch", "flash-attention:2.8.3:flash"))
         .containsExactly(
             "# flash-attention 2.8.3; pytorch 2.9.1",
-            "flash-attention\t2.8.3\t2.8.3\tkernelclass\tflash-attention/hopper/fwd.h\tflash::FlashFwdSm90",
-            "pytorch\t2.9.1\t2.9.1\toperation\tpytorch/aten/src/ATen/native/cuda/Clamp.cu\tat::native::ClampFunctor",
-            "pytorch\t2.9.1\t2.9.1\toperation\tpytorch/aten/src/ATen/native/cuda/Clamp.cu\tat::native::launch_clamp");
+            "at::native::ClampFunctor\tpytorch\t2.9.1\t2.9.1\toperation\tpytorch/aten/src/ATen/native/cuda/Clamp.cu",
+            "at::native::launch_clamp\tpytorch\t2.9.1\t2.9.1\toperation\tpytorch/aten/src/ATen/native/cuda/Clamp.cu",
+            "flash::FlashFwdSm90\tflash-attention\t2.8.3\t2.8.3\tkernelclass\tflash-attention/hopper/fwd.h");
   }
 
   private void write(String file, String text) throws IOException {
