@@ -16,7 +16,7 @@ final class ForeignData {
   /// What the data are; null where they are nothing known.
   static @Nullable String name(byte[] head) {
     String text = new String(head, StandardCharsets.ISO_8859_1);
-    if (text.startsWith("\u0028\u00B5\u002F\u00FD")) {
+    if (text.startsWith("(\u00B5/\u00FD")) {
       return packed("zstd data", "zstd -dc FILE");
     }
     if (text.startsWith("\u00FD7zXZ\0")) {

@@ -162,8 +162,9 @@ public final class StringTable {
     return id;
   }
 
-  /// Bytes that an entry takes beside its text: five ints of which one is half filled, a reference.
-  private static final int BOOKKEEPING = 40;
+  /// Bytes that a text takes beside itself: its entry, while the table grows two, its [String], and
+  /// what tables of results keep per name.
+  private static final int BOOKKEEPING = 256;
 
   /// How many distinct texts there are.
   public int size() {

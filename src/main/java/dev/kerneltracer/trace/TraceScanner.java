@@ -16,7 +16,7 @@ final class TraceScanner {
   private static final int MOST_KEYS = 1000;
 
   /// How much text without any event is gone through before it is given up as no trace.
-  private static final long MOST_WITHOUT_EVENTS = 1L << 28;
+  private static final long MOST_WITHOUT_EVENTS = 1L << 30;
 
   /// Objects tried inside a fault before it is skipped as a whole; bounds the work on hostile
   /// input.

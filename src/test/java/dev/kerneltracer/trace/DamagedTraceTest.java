@@ -80,14 +80,14 @@ class DamagedTraceTest {
   }
 
   /// A whole trace, by value and with its sums over the first rows.
-  private record Whole(List<String> rows, long[] kernelTimeNs, long seen) {
+  private record Whole(List<String> rows, List<Long> kernelTimeNs, long seen) {
     static Whole of(byte[] text) {
       Trace trace = read(text, Segment.SIZE);
       assertThat(trace.trust().complete()).isTrue();
-      long[] sums = new long[trace.events().size() + 1];
+      List<Long> sums = new ArrayList<>(List.of(0L));
       for (int row = 0; row < trace.events().size(); row++) {
         boolean kernel = trace.events().category(row) == Category.KERNEL;
-        sums[row + 1] = sums[row] + (kernel ? trace.events().durationNs(row) : 0);
+        sums.add(sums.getLast() + (kernel ? trace.events().durationNs(row) : 0));
       }
       return new Whole(TraceValues.rows(trace), sums, trace.eventCount());
     }
@@ -99,7 +99,7 @@ class DamagedTraceTest {
       List<String> kept = TraceValues.rows(cut);
       assertThat(kept).isEqualTo(rows.subList(0, kept.size()));
       Totals totals = Totals.of(cut, TraceLinks.of(cut));
-      assertThat(totals.kernelTimeNs()).isEqualTo(kernelTimeNs[kept.size()]);
+      assertThat(totals.kernelTimeNs()).isEqualTo(kernelTimeNs.get(kept.size()));
     }
   }
 
