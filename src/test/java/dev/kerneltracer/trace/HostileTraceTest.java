@@ -12,6 +12,7 @@ import java.io.PipedOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -169,7 +170,7 @@ class HostileTraceTest {
     thread.join(20_000);
     assertThat(thread.isAlive()).isFalse();
     assertThat(thrown.get()).isInstanceOf(UserException.class);
-    return (UserException) thrown.get();
+    return (UserException) Objects.requireNonNull(thrown.get());
   }
 
   private interface Reading {
