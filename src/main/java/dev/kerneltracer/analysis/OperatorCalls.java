@@ -4,6 +4,7 @@ import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
+import java.util.Arrays;
 
 /// Each operator call's times, as torch.profiler's tree of calls gives them.
 ///
@@ -17,6 +18,9 @@ public final class OperatorCalls {
   private final long[] deviceTotalNs;
   private final long[] deviceSelfNs;
   private final int[] kernels;
+
+  /// What [#call] found, -1 where it was not asked.
+  private final int[] calls;
 
   public OperatorCalls(Trace trace, TraceLinks links) {
     this(trace, links, SelectedRows.of(trace, Selection.ALL));
@@ -32,6 +36,8 @@ public final class OperatorCalls {
     deviceTotalNs = new long[size];
     deviceSelfNs = new long[size];
     kernels = new int[size];
+    calls = new int[size];
+    Arrays.fill(calls, -1);
     for (int row = 0; row < size; row++) {
       int parent = links.parent(row);
       if (parent >= 0) {
@@ -44,14 +50,27 @@ public final class OperatorCalls {
         addDeviceWork(rows.deviceWork(i));
       }
     }
+    sumDeviceTotals();
   }
 
   private void addDeviceWork(int row) {
     int operator = links.operator(row);
     deviceSelfNs[operator] += events.durationNs(row);
     kernels[operator] += events.category(row) == Category.KERNEL ? 1 : 0;
-    for (int around = operator; around >= 0; around = links.parent(around)) {
-      deviceTotalNs[around] += events.durationNs(row);
+  }
+
+  /// Sums from the innermost rows outwards, each row once: walking up from every kernel would take
+  /// forever in deep recursion.
+  private void sumDeviceTotals() {
+    System.arraycopy(deviceSelfNs, 0, deviceTotalNs, 0, deviceTotalNs.length);
+    int[] childrenLeft = childCount.clone();
+    for (int row = 0; row < childCount.length; row++) {
+      int inner = childCount[row] == 0 ? row : -1;
+      while (inner >= 0 && links.parent(inner) >= 0) {
+        int parent = links.parent(inner);
+        deviceTotalNs[parent] += deviceTotalNs[inner];
+        inner = --childrenLeft[parent] == 0 ? parent : -1;
+      }
     }
   }
 
@@ -67,10 +86,17 @@ public final class OperatorCalls {
   /// The outermost row of the call that an operator row belongs to: itself, mostly.
   public int call(int row) {
     int call = row;
-    while (isMerged(call)) {
+    while (calls[call] < 0 && isMerged(call)) {
       call = links.parent(call);
     }
-    return call;
+    int outermost = calls[call] < 0 ? call : calls[call];
+    for (int inner = row; calls[inner] < 0; inner = links.parent(inner)) {
+      calls[inner] = outermost;
+      if (inner == call) {
+        break;
+      }
+    }
+    return outermost;
   }
 
   public long cpuTotalNs(int row) {

@@ -6,7 +6,7 @@ import java.util.List;
 /// The distinct texts of `cat`, a byte each; for all threads. Beyond 127 of them (no real trace
 /// comes near) the rest are one.
 final class CategoryTable {
-  private static final int MOST = 127;
+  static final int MOST = 127;
 
   private final LongIntMap ids = new LongIntMap(32);
   private final List<String> texts = new ArrayList<>();

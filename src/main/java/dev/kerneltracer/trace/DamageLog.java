@@ -1,6 +1,7 @@
 package dev.kerneltracer.trace;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /// Faults as they are met. A file may hold millions: the first are kept, all are counted.
@@ -11,9 +12,18 @@ final class DamageLog {
   private long count;
   private long bytesSkipped;
   private boolean eventsLost;
+  private boolean endsEarly;
+  private long endedAt = -1;
 
   void add(long offset, Damage.Kind kind) {
     count++;
+    switch (kind) {
+      case CUT, BAD_GZIP, TOO_MANY_EVENTS -> {
+        endsEarly = true;
+        endedAt = offset;
+      }
+      default -> {}
+    }
     if (first.size() < KEPT) {
       first.add(new Damage(offset, kind));
     }
@@ -21,7 +31,7 @@ final class DamageLog {
 
   /// The text ends too early; said once, where the inflating has not said it already.
   void addCut(long offset) {
-    if (first.stream().noneMatch(fault -> fault.offset() == offset)) {
+    if (endedAt != offset) {
       add(offset, Damage.Kind.CUT);
     }
   }
@@ -43,7 +53,13 @@ final class DamageLog {
     return eventsLost;
   }
 
+  /// Whether text is missing, at the end or between.
+  boolean endsEarly() {
+    return endsEarly;
+  }
+
+  /// In file order: faults of the compressed data are met before those of the text around them.
   List<Damage> first() {
-    return first;
+    return first.stream().sorted(Comparator.comparingLong(Damage::offset)).toList();
   }
 }

@@ -39,9 +39,10 @@ final class DeflateDecoder {
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15
   };
 
-  private final HuffmanTable lengths = new HuffmanTable(LENGTH_INDEX_BITS, LENGTH_MEANINGS);
-  private final HuffmanTable distances = new HuffmanTable(DISTANCE_INDEX_BITS, DISTANCE_MEANINGS);
-  private final HuffmanTable codeLengths = new HuffmanTable(7, codeLengthMeanings());
+  private final HuffmanTable lengths = new HuffmanTable(LENGTH_INDEX_BITS, LENGTH_MEANINGS, true);
+  private final HuffmanTable distances =
+      new HuffmanTable(DISTANCE_INDEX_BITS, DISTANCE_MEANINGS, true);
+  private final HuffmanTable codeLengths = new HuffmanTable(7, codeLengthMeanings(), false);
   private final byte[] lengthsRead = new byte[320];
 
   private byte[] in = new byte[SLACK];

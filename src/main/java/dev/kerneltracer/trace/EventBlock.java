@@ -3,48 +3,48 @@ package dev.kerneltracer.trace;
 /// The events of a small part of a trace, on their way to [Events]: plain arrays, so that filling
 /// them takes little code and the room is used again.
 final class EventBlock {
-  static final int CAPACITY = 1 << 13;
 
+  private final int capacity;
   private final EventTables tables;
   private final StringTable strings;
   private final int memoryName;
   private final int flowCategory;
 
-  final int[] names = new int[CAPACITY];
-  final byte[] categories = new byte[CAPACITY];
-  final int[] threads = new int[CAPACITY];
-  final long[] starts = new long[CAPACITY];
-  final long[] durations = new long[CAPACITY];
-  final long[] externalIds = new long[CAPACITY];
-  final long[] correlations = new long[CAPACITY];
+  final int[] names;
+  final byte[] categories;
+  final int[] threads;
+  final long[] starts;
+  final long[] durations;
+  final long[] externalIds;
+  final long[] correlations;
 
   /// Which of the device, operator or Python rows of this block a row is; -1 for none.
-  final int[] details = new int[CAPACITY];
+  final int[] details;
 
-  final int[] devices = new int[CAPACITY];
-  final int[] streams = new int[CAPACITY];
-  final int[] grids = new int[CAPACITY];
-  final int[] blocks = new int[CAPACITY];
-  final int[] registers = new int[CAPACITY];
-  final int[] sharedMemories = new int[CAPACITY];
-  final long[] byteCounts = new long[CAPACITY];
-  final byte[] occupancies = new byte[CAPACITY];
+  final int[] devices;
+  final int[] streams;
+  final int[] grids;
+  final int[] blocks;
+  final int[] registers;
+  final int[] sharedMemories;
+  final long[] byteCounts;
+  final byte[] occupancies;
 
-  final int[] inputDims = new int[CAPACITY];
-  final int[] inputTypes = new int[CAPACITY];
-  final long[] sequenceNumbers = new long[CAPACITY];
-  final int[] forwardThreads = new int[CAPACITY];
-  final int[] callStacks = new int[CAPACITY];
+  final int[] inputDims;
+  final int[] inputTypes;
+  final long[] sequenceNumbers;
+  final int[] forwardThreads;
+  final int[] callStacks;
 
-  final long[] pythonIds = new long[CAPACITY];
-  final long[] pythonParentIds = new long[CAPACITY];
-  final long[] pythonModuleIds = new long[CAPACITY];
+  final long[] pythonIds;
+  final long[] pythonParentIds;
+  final long[] pythonModuleIds;
 
   final Collectives collectives = new Collectives();
   final MemoryEvents memory = new MemoryEvents();
   final Flows flows = new Flows();
 
-  private final LongIntMap categoriesOfText = new LongIntMap(32);
+  private final LongIntMap categoriesOfText = new LongIntMap(CategoryTable.MOST);
   private long lastThreadKey = Long.MIN_VALUE;
   private int lastThread;
 
@@ -57,15 +57,41 @@ final class EventBlock {
   long unusableTimes;
   long negativeDurations;
 
-  EventBlock(EventTables tables) {
+  /// A block of at most so many rows.
+  EventBlock(EventTables tables, int capacity) {
+    this.capacity = capacity;
     this.tables = tables;
     this.strings = tables.strings();
     this.memoryName = strings.intern("[memory]");
     this.flowCategory = strings.intern("fwdbwd");
+    names = new int[capacity];
+    categories = new byte[capacity];
+    threads = new int[capacity];
+    starts = new long[capacity];
+    durations = new long[capacity];
+    externalIds = new long[capacity];
+    correlations = new long[capacity];
+    details = new int[capacity];
+    devices = new int[capacity];
+    streams = new int[capacity];
+    grids = new int[capacity];
+    blocks = new int[capacity];
+    registers = new int[capacity];
+    sharedMemories = new int[capacity];
+    byteCounts = new long[capacity];
+    occupancies = new byte[capacity];
+    inputDims = new int[capacity];
+    inputTypes = new int[capacity];
+    sequenceNumbers = new long[capacity];
+    forwardThreads = new int[capacity];
+    callStacks = new int[capacity];
+    pythonIds = new long[capacity];
+    pythonParentIds = new long[capacity];
+    pythonModuleIds = new long[capacity];
   }
 
   boolean isFull() {
-    return size == CAPACITY;
+    return size == capacity || memory.size() + flows.size() >= capacity;
   }
 
   void clear() {
@@ -119,10 +145,13 @@ final class EventBlock {
   private byte category(EventParser event) {
     int text = event.text(Field.CATEGORY);
     int known = categoriesOfText.get(text);
-    return (byte)
-        (known >= 0
-            ? known
-            : categoriesOfText.putIfAbsent(text, tables.categories().id(text, strings)));
+    if (known >= 0) {
+      return (byte) known;
+    }
+    byte id = tables.categories().id(text, strings);
+    return categoriesOfText.size() == CategoryTable.MOST
+        ? id
+        : (byte) categoriesOfText.putIfAbsent(text, id);
   }
 
   private void addComplete(EventParser event) {

@@ -277,6 +277,11 @@ public final class Events {
     return flows;
   }
 
+  /// How many events take room: rows, the allocator's reports and flows.
+  long kept() {
+    return (long) size() + memory.size() + flows.size();
+  }
+
   /// Every event added, of whatever phase.
   long seen() {
     return seen;

@@ -1,5 +1,6 @@
 package dev.kerneltracer.trace;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.function.Function;
 
@@ -22,8 +23,11 @@ final class FieldTable {
     if (known >= 0) {
       return fields[known];
     }
-    if (to - from > LONGEST_KEY || keys.size() == MOST_KEYS) {
+    if (to - from > LONGEST_KEY) {
       return Field.OTHER;
+    }
+    if (keys.size() == MOST_KEYS) {
+      return resolve.apply(new String(bytes, from, to - from, StandardCharsets.UTF_8));
     }
     int id = keys.intern(bytes, from, to);
     if (id == fields.length) {

@@ -25,6 +25,8 @@ final class GzipMembers implements TextSource {
   private final InputStream in;
   private final Faults faults = new Faults();
   private final DeflateDecoder decoder = new DeflateDecoder();
+  private final DeflateDecoder probe = new DeflateDecoder();
+  private final byte[] probed = new byte[PROBE];
   private final CRC32 crc = new CRC32();
   private final byte[] input = new byte[BUFFER + DeflateDecoder.SLACK];
   private int next;
@@ -105,11 +107,12 @@ final class GzipMembers implements TextSource {
     }
     int header = headerLength(next);
     if (header < 0) {
-      boolean cut = limit - next < 2 || (isMagic(next) && limit - next < LONGEST_HEADER);
+      int left = limit - next;
+      boolean cut = left == 1 ? input[next] == 0x1F : isMagic(next) && left < LONGEST_HEADER;
       Damage.Kind foreign = at == 0 ? Damage.Kind.BAD_GZIP : Damage.Kind.TRAILING_BYTES;
       faults.add(at, cut ? Damage.Kind.CUT : foreign);
       findMember();
-      return !ended;
+      return !ended && openMember(at);
     }
     next += header;
     decoder.reset();
@@ -137,9 +140,9 @@ final class GzipMembers implements TextSource {
   }
 
   private boolean inflates(int from) {
-    DeflateDecoder probe = new DeflateDecoder();
-    probe.setInput(input, from, limit, false);
-    return probe.decode(new byte[PROBE], 0, PROBE) > 0;
+    probe.reset();
+    probe.setInput(input, from, limit, fileEnded);
+    return probe.decode(probed, 0, PROBE) > 0;
   }
 
   private boolean isMagic(int at) {

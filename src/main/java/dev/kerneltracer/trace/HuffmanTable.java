@@ -25,6 +25,7 @@ final class HuffmanTable {
   final int[] entries;
   final int indexBits;
   private final int[] meanings;
+  private final boolean oneCodeServes;
   private final int[] counts = new int[LONGEST + 1];
   private final int[] next = new int[LONGEST + 2];
   private final int[] sorted;
@@ -32,13 +33,14 @@ final class HuffmanTable {
   /// A table for an alphabet.
   ///
   /// @param meanings per symbol the entry of a code of no bits: value, extra bits and flags
-  HuffmanTable(int indexBits, int[] meanings) {
+  /// @param oneCodeServes whether a single code of one bit is taken although it leaves half unused
+  HuffmanTable(int indexBits, int[] meanings, boolean oneCodeServes) {
+    this.oneCodeServes = oneCodeServes;
     this.indexBits = indexBits;
     this.meanings = meanings;
     this.sorted = new int[meanings.length];
-    // A further table has at most 2^(15 - indexBits) entries and there are at most as many tables
-    // as
-    // codes that need one; twice the alphabet in tables of the least size bounds both.
+    // A further table has at most 2^(15 - indexBits) entries, and there are no more tables than
+    // codes.
     this.entries = new int[(1 << indexBits) + (meanings.length << (LONGEST - indexBits))];
   }
 
@@ -74,7 +76,7 @@ final class HuffmanTable {
         return false;
       }
     }
-    if (left > 0 && longest != 1) {
+    if (left > 0 && !(oneCodeServes && longest == 1)) {
       return false;
     }
     sort(lengths, from, count);

@@ -44,7 +44,8 @@ public final class LongIntMap {
 
   private int slot(long key) {
     int mask = keys.length - 1;
-    int slot = (int) ByteHash.mix(key) & mask;
+    // Folded first: keys may differ in their highest bits alone, which multiplying moves out.
+    int slot = (int) ByteHash.mix(key ^ (key >>> 32)) & mask;
     while (values[slot] != 0 && keys[slot] != key) {
       slot = (slot + 1) & mask;
     }

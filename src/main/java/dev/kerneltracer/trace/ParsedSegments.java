@@ -3,6 +3,7 @@ package dev.kerneltracer.trace;
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,13 +26,21 @@ final class ParsedSegments implements AutoCloseable {
   private @Nullable Throwable failure;
   private int reading;
 
-  ParsedSegments(TextSource text, EventTables tables) {
-    this.source = new SegmentSource(text);
+  /// Begins to read, by as many threads as serve.
+  ParsedSegments(InputStream in, EventTables tables) {
+    this(
+        in,
+        tables,
+        Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MOST_THREADS),
+        Segment.SIZE);
+  }
+
+  ParsedSegments(InputStream in, EventTables tables, int count, int segmentSize) {
+    this.source = new SegmentSource(in, segmentSize);
     this.strings = tables.strings();
-    int count = Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MOST_THREADS);
     ready = new Segment[count + 2];
     for (int i = 0; i < ready.length; i++) {
-      free.add(new Segment(tables));
+      free.add(new Segment(tables, segmentSize));
     }
     for (int i = 0; i < count; i++) {
       threads.add(Thread.ofPlatform().name("trace reader " + i).daemon().unstarted(this::work));
@@ -98,6 +107,9 @@ final class ParsedSegments implements AutoCloseable {
     }
     int slot = (int) (taken % ready.length);
     try {
+      if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
       while (ready[slot] == null && reading > 0) {
         wait();
       }

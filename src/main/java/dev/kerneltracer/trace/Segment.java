@@ -5,14 +5,19 @@ import java.util.List;
 
 /// A piece of the inflated text with what was read of it ahead of its turn. Used again and again.
 final class Segment {
+  /// How much text is read at once. Tests take less, so that what lies across two segments is no
+  /// rare case.
   static final int SIZE = 1 << 19;
 
   /// Room for what is taken over from the segment before: an event begun there, and what inflating
   /// may refer to.
   static final int TAKEN_OVER = 1 << 16;
 
+  /// Less than real events take; of smaller ones the rest is not read ahead.
+  private static final int BYTES_PER_EVENT = 64;
+
   /// The text, and room behind it so that eight bytes can always be read.
-  final byte[] bytes = new byte[TAKEN_OVER + SIZE + JsonBytes.PADDING];
+  final byte[] bytes;
 
   /// Where the text begins …
   int from;
@@ -35,7 +40,8 @@ final class Segment {
   /// Faults of the compressed data, by their offset in the whole text.
   final List<Damage> faults = new ArrayList<>();
 
-  Segment(EventTables tables) {
-    events = new EventBlock(tables);
+  Segment(EventTables tables, int size) {
+    bytes = new byte[TAKEN_OVER + size + JsonBytes.PADDING];
+    events = new EventBlock(tables, Math.max(1, size / BYTES_PER_EVENT));
   }
 }

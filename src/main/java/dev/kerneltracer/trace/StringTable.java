@@ -17,13 +17,14 @@ public final class StringTable {
   static final String OVERFLOW = "(too many distinct texts)";
 
   private static final VarHandle SLOTS = MethodHandles.arrayElementVarHandle(int[].class);
-  private static final int CHUNK = 1 << 18;
+  private static final int FIRST_CHUNK = 1 << 12;
+  private static final int DOUBLINGS = 6;
 
   private final long mostBytes;
   private volatile Entries entries = new Entries(1 << 9);
   private volatile byte[][] chunks = new byte[16][];
   private int usedChunks;
-  private int usedOfChunk = CHUNK;
+  private int usedOfChunk;
   private long usedBytes;
   private volatile int size;
   private volatile long overflowed;
@@ -134,11 +135,12 @@ public final class StringTable {
     if (size == entries.hashes.length) {
       entries = entries.larger();
     }
-    if (usedOfChunk + length > CHUNK) {
+    if (usedChunks == 0 || usedOfChunk + length > chunks[usedChunks - 1].length) {
       if (usedChunks == chunks.length) {
         chunks = Arrays.copyOf(chunks, usedChunks * 2);
       }
-      chunks[usedChunks++] = new byte[Math.max(CHUNK, length)];
+      int room = FIRST_CHUNK << Math.min(usedChunks, DOUBLINGS);
+      chunks[usedChunks++] = new byte[Math.max(room, length)];
       usedOfChunk = 0;
     }
     Entries in = entries;
@@ -160,8 +162,9 @@ public final class StringTable {
     return id;
   }
 
-  /// Bytes that an entry takes beside its text: five ints of which one is half filled, a reference.
-  private static final int BOOKKEEPING = 40;
+  /// Bytes that a text takes beside itself: its entry, while the table grows two, its [String], and
+  /// what tables of results keep per name.
+  private static final int BOOKKEEPING = 256;
 
   /// How many distinct texts there are.
   public int size() {

@@ -7,13 +7,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /// Reads PyTorch/Kineto Chrome traces: an object with `traceEvents` or a bare array, plain or
 /// gzipped (also of several members), of any age, damaged ones as far as they go.
 public final class TraceReader {
-  /// What a row takes in all, columns, links and tables, with room for what else a program keeps.
-  private static final int BYTES_PER_ROW = 240;
-
   private static final String HINT =
       "Expected a Chrome trace as torch.profiler writes it (.json or .json.gz).";
 
@@ -35,22 +33,32 @@ public final class TraceReader {
   /// @param name what messages call it
   /// @throws UserException where it cannot be read or holds no trace event
   public static Trace read(InputStream in, String name) {
+    EventTables tables = tables();
+    return read(new ParsedSegments(in, tables), tables, name);
+  }
+
+  /// Reads by that many threads, that much text at once.
+  static Trace read(InputStream in, int threads, int segmentSize) {
+    EventTables tables = tables();
+    return read(new ParsedSegments(in, tables, threads, segmentSize), tables, "test");
+  }
+
+  private static EventTables tables() {
+    return new EventTables(new StringTable(Runtime.getRuntime().maxMemory() / 3));
+  }
+
+  private static Trace read(ParsedSegments parsed, EventTables tables, String name) {
     DamageLog damage = new DamageLog();
     long memory = Runtime.getRuntime().maxMemory();
-    StringTable strings = new StringTable(memory / 3);
-    EventTables tables = new EventTables(strings);
+    StringTable strings = tables.strings();
     Events events = new Events(tables);
-    try (ParsedSegments segments = new ParsedSegments(TextSource.of(in), tables)) {
-      TraceScanner scanner =
-          new TraceScanner(segments, tables, events, damage, memory / BYTES_PER_ROW);
+    try (ParsedSegments segments = parsed) {
+      TraceScanner scanner = new TraceScanner(segments, tables, events, damage, memory);
       scanner.scan();
       if (!events.phaseSeen()) {
         throw unreadable(name, why(scanner, events, damage));
       }
-      boolean complete =
-          scanner.closed()
-              && !damage.eventsLost()
-              && damage.first().stream().noneMatch(TraceReader::endsEarly);
+      boolean complete = scanner.closed() && !damage.eventsLost() && !damage.endsEarly();
       Trust trust =
           new Trust(
               complete,
@@ -69,16 +77,13 @@ public final class TraceReader {
     }
   }
 
-  private static boolean endsEarly(Damage fault) {
-    return switch (fault.kind()) {
-      case CUT, BAD_GZIP, TOO_MANY_EVENTS -> true;
-      default -> false;
-    };
-  }
-
   private static String why(TraceScanner scanner, Events events, DamageLog damage) {
     if (scanner.bytesRead() == 0) {
       return damage.count() == 0 ? "it is empty" : "the gzip data is damaged from its start";
+    }
+    @Nullable String foreign = ForeignData.name(scanner.head());
+    if (foreign != null) {
+      return foreign;
     }
     if (!scanner.eventsSeen()) {
       return scanner.metadata().isEmpty() && !scanner.closed()

@@ -15,20 +15,29 @@ final class TraceScanner {
   /// Metadata that is kept: real traces have some twenty keys, and some MiB in the largest.
   private static final int MOST_KEYS = 1000;
 
-  private static final int MOST_METADATA_CHARS = 1 << 26;
-
   /// How much text without any event is gone through before it is given up as no trace.
-  private static final long MOST_WITHOUT_EVENTS = 1L << 28;
+  private static final long MOST_WITHOUT_EVENTS = 1L << 30;
 
   /// Objects tried inside a fault before it is skipped as a whole; bounds the work on hostile
   /// input.
   private static final int MOST_TRIES = 64;
+
+  /// What a row takes in all, columns, links and tables, with room for what else a program keeps.
+  private static final int BYTES_PER_ROW = 240;
+
+  /// What one value may take, or all metadata: a part of the memory, and never more than this.
+  private static final int PART_OF_MEMORY = 16;
+
+  private static final int LARGEST_VALUE = 1 << 26;
+
+  private static final int ROWS_AT_ONCE = 1 << 10;
 
   private final Window window;
   private final JsonBytes json;
   private final EventParser parser;
   private final Events events;
   private final long mostRows;
+  private final int largest;
   private final EventBlock block;
   private final DamageLog damage;
   private final Map<String, String> metadata = new LinkedHashMap<>();
@@ -48,14 +57,16 @@ final class TraceScanner {
     AFTER
   }
 
+  /// @param memory that may be used, in bytes
   TraceScanner(
-      ParsedSegments segments, EventTables tables, Events events, DamageLog damage, long mostRows) {
-    this.block = new EventBlock(tables);
-    this.window = new Window(segments, damage);
+      ParsedSegments segments, EventTables tables, Events events, DamageLog damage, long memory) {
+    this.block = new EventBlock(tables, ROWS_AT_ONCE);
+    this.largest = (int) Math.min(memory / PART_OF_MEMORY, LARGEST_VALUE);
+    this.window = new Window(segments, damage, largest);
     this.json = window.json;
     this.parser = new EventParser(json, tables.strings());
     this.events = events;
-    this.mostRows = mostRows;
+    this.mostRows = memory / BYTES_PER_ROW;
     this.damage = damage;
   }
 
@@ -85,7 +96,10 @@ final class TraceScanner {
       } catch (Stop stop) {
         Damage.@Nullable Kind kind = stop.kind();
         if (kind == null) {
-          if (window.move(start)) {
+          if (json.onlySpace(start)) {
+            start = json.limit;
+          }
+          if (!isHopeless() && window.move(start)) {
             continue;
           }
           start = json.position;
@@ -112,10 +126,11 @@ final class TraceScanner {
 
   private void append(EventBlock more) {
     events.append(more);
-    if (!full && events.size() >= mostRows) {
+    if (!full && events.kept() >= mostRows) {
       full = true;
       damage.add(window.offset(json.position), Damage.Kind.TOO_MANY_EVENTS);
     }
+    full |= isHopeless();
   }
 
   private void takeEventsReadAhead() throws IOException {
@@ -176,7 +191,7 @@ final class TraceScanner {
       throw Stop.BAD_SYNTAX;
     }
     metadataChars += key.length() + value.length();
-    if (metadata.size() < MOST_KEYS && metadataChars < MOST_METADATA_CHARS) {
+    if (metadata.size() < MOST_KEYS && metadataChars < largest) {
       metadata.put(key, value);
     }
     noteOddities(start);
@@ -269,10 +284,10 @@ final class TraceScanner {
         if (stop.kind() == null) {
           if (window.move(brace)) {
             candidate = json.position;
-          } else {
-            candidate = window.inputEnded() ? json.position + 1 : json.limit;
+            continue;
           }
-          faultAt = candidate;
+          candidate = window.inputEnded() ? json.position + 1 : json.limit;
+          faultAt = json.limit;
         }
       }
       tries++;
@@ -318,6 +333,11 @@ final class TraceScanner {
   /// Whether the document ends with its last bracket.
   boolean closed() {
     return closed;
+  }
+
+  /// How the text begins, up to [ForeignData#HEAD] bytes.
+  byte[] head() {
+    return window.head();
   }
 
   long bytesRead() {

@@ -7,17 +7,19 @@ import org.jspecify.annotations.Nullable;
 /// The part of the inflated text that is in memory: it moves on by segments, and grows where one
 /// value needs more room.
 final class Window {
-  private static final int LARGEST = 1 << 26;
-
   private final ParsedSegments segments;
   private final DamageLog damage;
+  private final int largest;
   private long offset;
   private boolean inputEnded;
+  private byte[] head = new byte[0];
 
   /// The cursor over what is in memory.
   final JsonBytes json = new JsonBytes(new byte[Segment.SIZE + JsonBytes.PADDING], 0);
 
-  Window(ParsedSegments segments, DamageLog damage) {
+  /// @param largest how much text is kept for one value, in bytes
+  Window(ParsedSegments segments, DamageLog damage, int largest) {
+    this.largest = largest;
     this.segments = segments;
     this.damage = damage;
   }
@@ -27,14 +29,19 @@ final class Window {
   boolean move(int keepFrom) throws IOException {
     json.position = keepFrom;
     int kept = json.limit - keepFrom;
-    if (inputEnded || kept > LARGEST) {
+    if (kept > largest) {
       return false;
     }
-    @Nullable Segment segment = take();
-    if (segment == null) {
-      return false;
-    }
-    append(segment, keepFrom, segment.from);
+    // Twice as much each time: what is kept is read again from its start.
+    boolean more = false;
+    do {
+      @Nullable Segment segment = inputEnded ? null : take();
+      if (segment == null) {
+        return more;
+      }
+      append(segment, json.position, segment.from);
+      more = true;
+    } while (json.limit < kept * 2);
     return true;
   }
 
@@ -62,6 +69,10 @@ final class Window {
   }
 
   private void append(Segment segment, int keepFrom, int from) {
+    if (offset + json.limit == 0) {
+      int end = Math.min(segment.limit, segment.from + ForeignData.HEAD);
+      head = Arrays.copyOfRange(segment.bytes, segment.from, end);
+    }
     int kept = json.limit - keepFrom;
     int length = segment.limit - from;
     int needed = kept + length + JsonBytes.PADDING;
@@ -85,6 +96,11 @@ final class Window {
   /// Where a position of the cursor lies in the whole text.
   long offset(int position) {
     return offset + position;
+  }
+
+  /// How the text begins.
+  byte[] head() {
+    return head;
   }
 
   void skipRest() throws IOException {

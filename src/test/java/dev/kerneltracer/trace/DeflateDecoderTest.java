@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Random;
 import java.util.zip.DataFormatException;
 import java.util.zip.Deflater;
@@ -97,6 +98,14 @@ class DeflateDecoderTest {
       }
     }
     assertThat(refused).isGreaterThan(100);
+  }
+
+  /// Found by fuzzing.
+  @Test
+  void lengthsOfCodesNeedACompleteCode() {
+    Result result = decode(HexFormat.of().parseHex("edc203000000000000"), false);
+
+    assertThat(result.state()).isEqualTo(DeflateDecoder.State.BAD);
   }
 
   @Test
