@@ -144,6 +144,15 @@ final class AnalyzeCommand implements Callable<Integer> {
       description = "No progress on standard error.")
   private boolean quiet;
 
+  /// Read by the start script, which gives it to the JVM.
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      order = 12,
+      description =
+          "Memory it may take, such as 8g (default: 3g, which is room for some 13 million events).")
+  private String memory = "3g";
+
   private final List<String> problems = new ArrayList<>();
   private final Set<Integer> otherRanks = new TreeSet<>();
 
@@ -151,6 +160,10 @@ final class AnalyzeCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     if (top < 1) {
       throw new UserException(ExitCode.USAGE, "--top must be at least 1", null);
+    }
+    if (!memory.matches("[1-9]\\d{0,6}[kmgKMG]?")) {
+      throw new UserException(
+          ExitCode.USAGE, "--memory is no size: " + memory, "A number and k, m or g, such as 8g.");
     }
     if (kernelEvents && outputDirectory == null) {
       throw new UserException(

@@ -121,14 +121,27 @@ public final class AnalysisFiles implements AutoCloseable {
   ///
   /// @param kernels in the order in which they are written
   /// @return what was written
-  public List<Path> finish(Analysis analysis, KernelTable kernels, JsonFile.Content summary) {
-    names.learn(kernels.rows().stream().map(KernelTable.Row::kernel).toList());
-    writeKernels(kernels);
-    writeOperators(analysis.operators());
-    OperatorKernelsFile.write(path("operator_kernels.csv"), analysis.operatorKernels(), true);
-    writeModules(analysis.modules(), kernels.totalNs());
-    ProfilerReport.write(path("profiler_report.txt"), kernels, names);
-    writeCommunication(analysis.communication());
+  public List<Path> finish(Analysis analysis, KernelTable kernels, JsonFile.Content summary)
+      throws InterruptedException {
+    Path operators = path("operators.csv");
+    Path operatorKernels = path("operator_kernels.csv");
+    Path modules = path("modules.csv");
+    Path communication = path("communication.csv");
+    FutureTask<Void> others =
+        SecondCore.started(() -> {
+          writeOperators(operators, analysis.operators());
+          OperatorKernelsFile.write(operatorKernels, analysis.operatorKernels(), true);
+          writeModules(modules, analysis.modules(), kernels.totalNs());
+          writeCommunication(communication, analysis.communication());
+          return null;
+        });
+    try {
+      names.learn(kernels.rows().stream().map(KernelTable.Row::kernel).toList());
+      writeKernels(kernels);
+      ProfilerReport.write(path("profiler_report.txt"), kernels, names);
+    } finally {
+      SecondCore.ended(others);
+    }
     steps.finish();
     gaps.finish();
     criticalPath.finish();
@@ -186,9 +199,9 @@ public final class AnalysisFiles implements AutoCloseable {
         });
   }
 
-  private void writeOperators(OperatorTable operators) {
+  private static void writeOperators(Path path, OperatorTable operators) {
     CsvFile.write(
-        path("operators.csv"),
+        path,
         List.of(
             "operator",
             "input_shapes",
@@ -211,9 +224,9 @@ public final class AnalysisFiles implements AutoCloseable {
         });
   }
 
-  private void writeModules(ModuleTable modules, long kernelTimeNs) {
+  private static void writeModules(Path path, ModuleTable modules, long kernelTimeNs) {
     CsvFile.write(
-        path("modules.csv"),
+        path,
         List.of("module", "class", "calls", "cpu_ns", "device_ns", "share", "kernels"),
         csv -> {
           for (ModuleTable.Row row : modules.rows()) {
@@ -229,9 +242,9 @@ public final class AnalysisFiles implements AutoCloseable {
         });
   }
 
-  private void writeCommunication(Communication communication) {
+  private static void writeCommunication(Path path, Communication communication) {
     CsvFile.write(
-        path("communication.csv"),
+        path,
         List.of(
             "collective",
             "group",

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /// A column of bytes that grows by pages: no copying, and no more than a page of unused room.
 final class ByteColumn {
-  private static final int PAGE_BITS = 12;
+  private static final int PAGE_BITS = 14;
   private static final int PAGE = 1 << PAGE_BITS;
   private static final int MASK = PAGE - 1;
 

@@ -1,9 +1,8 @@
 package dev.kerneltracer.trace;
 
 import dev.kerneltracer.UserException;
-import dev.kerneltracer.analysis.KernelTable;
-import dev.kerneltracer.analysis.OperatorTable;
-import dev.kerneltracer.analysis.Phases;
+import dev.kerneltracer.analysis.Analysis;
+import dev.kerneltracer.analysis.Filter;
 import dev.kerneltracer.analysis.Totals;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -190,14 +189,11 @@ enum HostileInput {
     }
   }
 
-  public static void main(String[] arguments) throws IOException {
+  public static void main(String[] arguments) throws IOException, InterruptedException {
     try (InputStream in = valueOf(arguments[0]).open()) {
       Trace trace = TraceReader.read(in, arguments[0]);
-      TraceLinks links = TraceLinks.of(trace);
-      OperatorTable.of(trace, links);
-      KernelTable.of(trace);
-      Phases.of(trace, links);
-      Totals totals = Totals.of(trace, links);
+      Analysis analysis = new Analysis(Filter.NONE);
+      Totals totals = analysis.add(arguments[0], trace).summary().totals();
       System.out.println(
           "read "
               + trace.events().size()
