@@ -1,19 +1,15 @@
 package dev.kerneltracer.cli;
 
-import dev.kerneltracer.AtomicFile;
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceReader;
-import java.io.BufferedInputStream;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /// One trace to read.
@@ -22,8 +18,6 @@ import org.jspecify.annotations.Nullable;
 /// @param path null for standard input
 /// @param named whether the user named this very file, so that it must be a trace
 record TraceInput(String name, @Nullable Path path, boolean named) {
-  private static final byte[] ZSTANDARD = {0x28, (byte) 0xB5, 0x2F, (byte) 0xFD};
-
   static TraceInput standardInput() {
     return new TraceInput("standard input", null, true);
   }
@@ -45,31 +39,7 @@ record TraceInput(String name, @Nullable Path path, boolean named) {
     if (Files.isDirectory(path)) {
       throw unreadable("it is a directory", "Name a file in it.");
     }
-    if (!Files.isRegularFile(path)) {
-      return read(() -> Files.newInputStream(path));
-    }
-    try (InputStream in = Files.newInputStream(path)) {
-      checkStart(in.readNBytes(ZSTANDARD.length));
-    } catch (IOException e) {
-      throw unreadable(AtomicFile.reason(e), "See kerneltracer analyze --help.");
-    }
     return TraceReader.read(path);
-  }
-
-  private interface Opening {
-    InputStream open() throws IOException;
-  }
-
-  /// Reads what can be opened only once: a pipe.
-  private Trace read(Opening opening) {
-    try (InputStream in = new BufferedInputStream(opening.open())) {
-      in.mark(ZSTANDARD.length);
-      checkStart(in.readNBytes(ZSTANDARD.length));
-      in.reset();
-      return TraceReader.read(in, name);
-    } catch (IOException e) {
-      throw unreadable(AtomicFile.reason(e), "See kerneltracer analyze --help.");
-    }
   }
 
   /// Read through a channel, because only that wakes up when Ctrl-C interrupts the thread.
@@ -78,20 +48,8 @@ record TraceInput(String name, @Nullable Path path, boolean named) {
       throw unreadable(
           "it is a terminal", "Pipe a trace into it: zstd -dc FILE | kerneltracer analyze -");
     }
-    return read(() -> Channels.newInputStream(new FileInputStream(FileDescriptor.in).getChannel()));
-  }
-
-  private void checkStart(byte[] start) {
-    if (start.length == 0) {
-      throw unreadable("it is empty", null);
-    }
-    if (Arrays.equals(start, ZSTANDARD)) {
-      throw unreadable(
-          "it is compressed with zstd",
-          "Unpack it on the way: zstd -dc "
-              + (path == null ? "FILE" : name)
-              + " | kerneltracer analyze -");
-    }
+    FileInputStream in = new FileInputStream(FileDescriptor.in);
+    return TraceReader.read(Channels.newInputStream(in.getChannel()), name);
   }
 
   private UserException unreadable(String why, @Nullable String hint) {

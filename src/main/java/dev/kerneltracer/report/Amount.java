@@ -1,7 +1,5 @@
 package dev.kerneltracer.report;
 
-import java.util.Locale;
-
 /// Numbers as a person reads them, the unit beside them. Files get plain numbers instead.
 public final class Amount {
   private static final String[] BYTE_UNITS = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -25,12 +23,16 @@ public final class Amount {
   }
 
   public static String count(long count) {
-    return String.format(Locale.ROOT, "%,d", count);
+    StringBuilder digits = new StringBuilder().append(Math.abs(count));
+    for (int at = digits.length() - 3; at > 0; at -= 3) {
+      digits.insert(at, ',');
+    }
+    return (count < 0 ? "-" : "") + digits;
   }
 
   /// `12.3 %` of a share from 0 to 1.
   public static String share(double share) {
-    return String.format(Locale.ROOT, "%.1f %%", share * 100);
+    return decimal(share * 100, 1) + " %";
   }
 
   public static String bytes(long bytes) {
@@ -59,7 +61,23 @@ public final class Amount {
 
   private static String digits(double value) {
     double size = Math.abs(value);
-    String format = size < 9.995 ? "%.2f" : size < 99.95 ? "%.1f" : "%.0f";
-    return String.format(Locale.ROOT, format, value);
+    return decimal(value, size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
+  }
+
+  /// A number with so many decimals, rounded half up. By hand, since a Formatter takes a tenth of a
+  /// second to begin with.
+  static String decimal(double value, int places) {
+    long unit = 1;
+    for (int i = 0; i < places; i++) {
+      unit *= 10;
+    }
+    long scaled = Math.round(Math.abs(value) * unit);
+    StringBuilder text =
+        new StringBuilder(value < 0 && scaled > 0 ? "-" : "").append(scaled / unit);
+    if (places > 0) {
+      String rest = String.valueOf(scaled % unit);
+      text.append('.').repeat('0', places - rest.length()).append(rest);
+    }
+    return text.toString();
   }
 }

@@ -5,7 +5,6 @@ import dev.kerneltracer.analysis.KernelTable;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 
 /// `profiler_report.txt`: the thirty heaviest kernels, the kernels of the core groups, then all
 /// kernels, in milliseconds, for people and for scripts that search it.
@@ -19,13 +18,9 @@ final class ProfilerReport {
     KernelTable kernels = sorted.sortedBy(KernelTable.Order.TOTAL);
     StringBuilder out = new StringBuilder();
     long calls = kernels.rows().stream().mapToLong(KernelTable.Row::calls).sum();
-    out.append(
-        String.format(
-            Locale.ROOT,
-            "Kernels: %d, calls: %d, total: %.3f ms%n%n",
-            kernels.rows().size(),
-            calls,
-            kernels.totalNs() / 1e6));
+    out.append("Kernels: ").append(kernels.rows().size());
+    out.append(", calls: ").append(calls);
+    out.append(", total: ").append(Amount.decimal(kernels.totalNs() / 1e6, 3)).append(" ms\n\n");
     int top = Math.min(TOP, kernels.rows().size());
     section(out, "Top " + TOP + " kernels by time", kernels.rows().subList(0, top));
     section(out, "Core kernels: attention", ofGroup(kernels, names, "attention"));
@@ -47,19 +42,29 @@ final class ProfilerReport {
       out.append("(none)\n\n");
       return;
     }
-    out.append(
-        String.format(
-            Locale.ROOT, "%14s %10s %14s  %s%n", "Total (ms)", "Calls", "Avg (ms)", "Kernel"));
+    line(out, "Total (ms)", "Calls", "Avg (ms)", "Kernel");
     for (KernelTable.Row row : rows) {
-      out.append(
-          String.format(
-              Locale.ROOT,
-              "%14.3f %10d %14.6f  %s%n",
-              row.totalNs() / 1e6,
-              row.calls(),
-              row.averageNs() / 1e6,
-              row.kernel().replace('\n', ' ')));
+      line(
+          out,
+          Amount.decimal(row.totalNs() / 1e6, 3),
+          String.valueOf(row.calls()),
+          Amount.decimal(row.averageNs() / 1e6, 6),
+          row.kernel().replace('\n', ' '));
     }
     out.append('\n');
+  }
+
+  private static void line(
+      StringBuilder out, String total, String calls, String average, String kernel) {
+    right(out, total, 14);
+    out.append(' ');
+    right(out, calls, 10);
+    out.append(' ');
+    right(out, average, 14);
+    out.append("  ").append(kernel).append('\n');
+  }
+
+  private static void right(StringBuilder out, String text, int width) {
+    out.repeat(' ', Math.max(0, width - text.length())).append(text);
   }
 }

@@ -18,7 +18,7 @@ final class EventBlock {
   final long[] externalIds;
   final long[] correlations;
 
-  /// Which of the device, operator or Python rows of this block a row is; -1 for none.
+  /// Which of the device or operator rows of this block a row is; -1 for none.
   final int[] details;
 
   final int[] devices;
@@ -36,10 +36,6 @@ final class EventBlock {
   final int[] forwardThreads;
   final int[] callStacks;
 
-  final long[] pythonIds;
-  final long[] pythonParentIds;
-  final long[] pythonModuleIds;
-
   final Collectives collectives = new Collectives();
   final MemoryEvents memory = new MemoryEvents();
   final Flows flows = new Flows();
@@ -51,7 +47,6 @@ final class EventBlock {
   int size;
   int deviceCount;
   int operatorCount;
-  int pythonCount;
   long seen;
   boolean phaseSeen;
   long unusableTimes;
@@ -85,9 +80,6 @@ final class EventBlock {
     sequenceNumbers = new long[capacity];
     forwardThreads = new int[capacity];
     callStacks = new int[capacity];
-    pythonIds = new long[capacity];
-    pythonParentIds = new long[capacity];
-    pythonModuleIds = new long[capacity];
   }
 
   boolean isFull() {
@@ -98,7 +90,6 @@ final class EventBlock {
     size = 0;
     deviceCount = 0;
     operatorCount = 0;
-    pythonCount = 0;
     seen = 0;
     phaseSeen = false;
     unusableTimes = 0;
@@ -187,8 +178,7 @@ final class EventBlock {
     return switch (category) {
       case KERNEL, MEMCPY, MEMSET -> addDeviceWork(event, process, thread);
       case OPERATOR -> addOperator(event);
-      case PYTHON_FUNCTION -> addPythonFunction(event);
-      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PROFILER_SPAN, OTHER -> -1;
+      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PYTHON_FUNCTION, PROFILER_SPAN, OTHER -> -1;
     };
   }
 
@@ -214,15 +204,6 @@ final class EventBlock {
         event.has(Field.SEQUENCE_NUMBER) ? event.number(Field.SEQUENCE_NUMBER) : -1;
     forwardThreads[at] = event.count(Field.FORWARD_THREAD);
     callStacks[at] = event.text(Field.CALL_STACK);
-    return at;
-  }
-
-  private int addPythonFunction(EventParser event) {
-    int at = pythonCount++;
-    pythonIds[at] = event.number(Field.PYTHON_ID);
-    pythonParentIds[at] = event.number(Field.PYTHON_PARENT_ID);
-    pythonModuleIds[at] =
-        event.has(Field.PYTHON_MODULE_ID) ? event.number(Field.PYTHON_MODULE_ID) : -1;
     return at;
   }
 

@@ -35,10 +35,6 @@ public final class Events {
   private final IntColumn forwardThreads = new IntColumn();
   private final IntColumn callStacks = new IntColumn();
 
-  private final LongColumn pythonIds = new LongColumn();
-  private final LongColumn pythonParentIds = new LongColumn();
-  private final LongColumn pythonModuleIds = new LongColumn();
-
   private final Collectives collectives = new Collectives();
   private final MemoryEvents memory = new MemoryEvents();
   private final Flows flows = new Flows();
@@ -76,16 +72,11 @@ public final class Events {
   private void appendDetails(EventBlock part) {
     int devicesBefore = devices.size();
     int operatorsBefore = inputDims.size();
-    int pythonBefore = pythonIds.size();
     for (int row = 0; row < part.size; row++) {
       int detail = part.details[row];
       if (detail >= 0) {
-        detail +=
-            switch (tables.categories().category(part.categories[row])) {
-              case KERNEL, MEMCPY, MEMSET -> devicesBefore;
-              case OPERATOR -> operatorsBefore;
-              default -> pythonBefore;
-            };
+        boolean operator = tables.categories().category(part.categories[row]) == Category.OPERATOR;
+        detail += operator ? operatorsBefore : devicesBefore;
       }
       details.add(detail);
     }
@@ -105,9 +96,6 @@ public final class Events {
     sequenceNumbers.addAll(part.sequenceNumbers, part.operatorCount);
     forwardThreads.addAll(part.forwardThreads, part.operatorCount);
     callStacks.addAll(part.callStacks, part.operatorCount);
-    pythonIds.addAll(part.pythonIds, part.pythonCount);
-    pythonParentIds.addAll(part.pythonParentIds, part.pythonCount);
-    pythonModuleIds.addAll(part.pythonModuleIds, part.pythonCount);
   }
 
   public int size() {
@@ -242,20 +230,6 @@ public final class Events {
   /// An operator's `Call stack`, frames between semicolons.
   public int callStack(int row) {
     return callStacks.get(detail(row));
-  }
-
-  /// A Python function's own id; 0 for none.
-  public long pythonId(int row) {
-    return pythonIds.get(detail(row));
-  }
-
-  public long pythonParentId(int row) {
-    return pythonParentIds.get(detail(row));
-  }
-
-  /// A module call's number among the calls of its class; -1 for none.
-  public long pythonModuleId(int row) {
-    return pythonModuleIds.get(detail(row));
   }
 
   /// Whether a Python function is the call of an `nn.Module`.

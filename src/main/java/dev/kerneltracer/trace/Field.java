@@ -26,9 +26,6 @@ enum Field {
   REGISTERS(Kind.NUMBER),
   SHARED_MEMORY(Kind.NUMBER),
   BYTES(Kind.NUMBER),
-  PYTHON_ID(Kind.NUMBER),
-  PYTHON_PARENT_ID(Kind.NUMBER),
-  PYTHON_MODULE_ID(Kind.NUMBER),
   FLOW_ID(Kind.NUMBER),
   FORWARD_THREAD(Kind.NUMBER),
   OCCUPANCY(Kind.NUMBER),
@@ -99,9 +96,6 @@ enum Field {
       case "registers per thread" -> REGISTERS;
       case "shared memory" -> SHARED_MEMORY;
       case "bytes" -> BYTES;
-      case "python id" -> PYTHON_ID;
-      case "python parent id" -> PYTHON_PARENT_ID;
-      case "python module id" -> PYTHON_MODULE_ID;
       case "fwd thread id" -> FORWARD_THREAD;
       case "est. achieved occupancy %" -> OCCUPANCY;
       case "collective name" -> COLLECTIVE;

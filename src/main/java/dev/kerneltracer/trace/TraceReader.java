@@ -79,7 +79,9 @@ public final class TraceReader {
 
   private static String why(TraceScanner scanner, Events events, DamageLog damage) {
     if (scanner.bytesRead() == 0) {
-      return damage.count() == 0 ? "it is empty" : "the gzip data is damaged from its start";
+      return damage.first().stream().anyMatch(fault -> fault.kind() == Damage.Kind.BAD_GZIP)
+          ? "the gzip data is damaged from its start"
+          : "it is empty";
     }
     @Nullable String foreign = ForeignData.name(scanner.head());
     if (foreign != null) {

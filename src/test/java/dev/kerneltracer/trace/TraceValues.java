@@ -41,14 +41,7 @@ final class TraceValues {
         text.append('|').append(events.forwardThread(row));
         text.append('|').append(text(trace, events.callStack(row)));
       }
-      case PYTHON_FUNCTION -> {
-        text.append('|')
-            .append(events.pythonId(row))
-            .append('|')
-            .append(events.pythonParentId(row));
-        text.append('|').append(events.pythonModuleId(row));
-      }
-      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PROFILER_SPAN, OTHER -> {}
+      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PYTHON_FUNCTION, PROFILER_SPAN, OTHER -> {}
     }
     int collective = events.collectives().find(row);
     if (collective >= 0) {
