@@ -22,6 +22,8 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
@@ -169,9 +171,7 @@ final class AnalyzeCommand implements Callable<Integer> {
       throw new UserException(
           ExitCode.USAGE, "--kernel-events needs a place", "Add --output-dir DIR.");
     }
-    KernelNames names =
-        new KernelNames(
-            groups == null ? KernelGroups.load() : KernelGroups.load(groups), KernelSources::load);
+    KernelNames names = new KernelNames(groups(), KernelSources::load);
     Analysis analysis = new Analysis(new Filter(steps, phases, ranks, kernel));
     TraceInputs inputs = new TraceInputs(arguments);
     problems.addAll(inputs.problems());
@@ -200,6 +200,18 @@ final class AnalyzeCommand implements Callable<Integer> {
       case JSON -> JsonFile.print(System.out, summary);
     }
     return ExitCode.OK.code();
+  }
+
+  /// The built-in rules are compiled beside the reading; what is wrong with the user's is said
+  /// first.
+  private Supplier<KernelGroups> groups() {
+    if (groups != null) {
+      KernelGroups loaded = KernelGroups.load(groups);
+      return () -> loaded;
+    }
+    return CompletableFuture.supplyAsync(
+            KernelGroups::load, task -> Thread.ofPlatform().name("groups").daemon().start(task))
+        ::join;
   }
 
   /// Reads one trace after the other; adds what could not be read to `problems`.

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /// What kernels' names tell: their group, and the file that defines them. Each is asked about once.
 public final class KernelNames {
-  private final KernelGroups groups;
+  private final Supplier<KernelGroups> groups;
   private final Supplier<KernelSources> index;
   private final Map<String, String> groupOf = new HashMap<>();
   private final Map<String, String> sourceOf = new HashMap<>();
@@ -21,8 +21,9 @@ public final class KernelNames {
 
   /// Names by these rules.
   ///
+  /// @param groups asked for with the first group
   /// @param index loaded when the first source is asked for
-  public KernelNames(KernelGroups groups, Supplier<KernelSources> index) {
+  public KernelNames(Supplier<KernelGroups> groups, Supplier<KernelSources> index) {
     this.groups = groups;
     this.index = index;
   }
@@ -37,7 +38,7 @@ public final class KernelNames {
 
   /// Such as `attention`; `other` where no rule fits.
   public String group(String kernel) {
-    return groupOf.computeIfAbsent(kernel, groups::of);
+    return groupOf.computeIfAbsent(kernel, groups.get()::of);
   }
 
   /// The source file that defines the kernel; empty where it is not known.
