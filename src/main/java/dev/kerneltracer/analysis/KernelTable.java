@@ -88,6 +88,11 @@ public record KernelTable(List<Row> rows, long totalNs) {
 
   /// Adds up the kernels of one trace after another.
   static final class Builder {
+    /// Real traces have some hundred: this bounds hostile ones. Those met later are one row.
+    private static final int MOST_KERNELS = 100_000;
+
+    private static final String OTHERS = "(other kernels)";
+
     private final Map<String, Sum> sums = new LinkedHashMap<>();
 
     void add(Trace trace, SelectedRows rows) {
@@ -99,7 +104,8 @@ public record KernelTable(List<Row> rows, long totalNs) {
         int name = events.nameId(row) + 1;
         Sum sum = byName[name];
         if (sum == null) {
-          sum = sums.computeIfAbsent(events.name(row), _ -> new Sum());
+          String kernel = sums.size() < MOST_KERNELS ? events.name(row) : OTHERS;
+          sum = sums.computeIfAbsent(kernel, _ -> new Sum());
           byName[name] = sum;
         }
         sum.add(events.durationNs(row), events.occupancyPercent(row));
