@@ -362,7 +362,7 @@ public final class CriticalPath {
       int lastWork = -1;
       for (int i = 0; i < work.size(); i++) {
         int row = work.row(i);
-        if (work.hasTime(row)) {
+        if (events.hasTime(row)) {
           begin = Math.min(begin, events.startNs(row));
           if (events.endNs(row) >= end) {
             end = events.endNs(row);

@@ -107,11 +107,6 @@ public final class DeviceWork {
     return high;
   }
 
-  /// Whether a row's time can stand on a time line: a row without a usable time has the start 0.
-  boolean hasTime(int row) {
-    return events.startNs(row) != 0 || trace.trust().unusableTimes() == 0;
-  }
-
   /// Per device the length of the union of its work, which may overlap.
   public Map<String, Long> busyNs() {
     Map<String, Long> busy = new TreeMap<>();
@@ -125,7 +120,7 @@ public final class DeviceWork {
   CoveredTime busy(int device) {
     CoveredTime busy = new CoveredTime();
     for (int i = from(device); i < to(device); i++) {
-      busy.add(events.startNs(rows[i]), events.endNs(rows[i]));
+      add(rows[i], busy);
     }
     return busy;
   }
@@ -139,7 +134,7 @@ public final class DeviceWork {
     RowSort.outerFirst(events, all, 0, all.length);
     CoveredTime busy = new CoveredTime();
     for (int row : all) {
-      busy.add(events.startNs(row), events.endNs(row));
+      add(row, busy);
     }
     return busy;
   }
@@ -149,9 +144,15 @@ public final class DeviceWork {
     CoveredTime busy = new CoveredTime();
     for (int i = from(device); i < to(device); i++) {
       if (events.category(rows[i]) == Category.KERNEL && !without.get(i)) {
-        busy.add(events.startNs(rows[i]), events.endNs(rows[i]));
+        add(rows[i], busy);
       }
     }
     return busy;
+  }
+
+  private void add(int row, CoveredTime busy) {
+    if (events.hasTime(row)) {
+      busy.add(events.startNs(row), events.endNs(row));
+    }
   }
 }

@@ -78,7 +78,7 @@ public final class Gaps {
       int last = -1;
       for (int i = work.from(device); i < work.to(device); i++) {
         int row = work.row(i);
-        if (!work.hasTime(row)) {
+        if (!events.hasTime(row)) {
           continue;
         }
         if (last >= 0 && events.startNs(row) > events.endNs(last)) {

@@ -43,7 +43,7 @@ public final class SelectedRows {
       }
       case ANNOTATION, GPU_ANNOTATION, RUNTIME, PROFILER_SPAN, OTHER -> {}
     }
-    if (category != Category.PROFILER_SPAN) {
+    if (category != Category.PROFILER_SPAN && events.hasTime(row)) {
       firstStartNs = Math.min(firstStartNs, events.startNs(row));
       lastEndNs = Math.max(lastEndNs, events.endNs(row));
     }
@@ -95,7 +95,8 @@ public final class SelectedRows {
     return python;
   }
 
-  /// From the first start to the last end of all but the profiler's own rows.
+  /// From the first start to the last end of all but the profiler's own rows and those that have no
+  /// usable time.
   long spanNs() {
     return firstStartNs > lastEndNs ? 0 : lastEndNs - firstStartNs;
   }

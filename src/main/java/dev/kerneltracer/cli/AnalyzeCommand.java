@@ -163,9 +163,11 @@ final class AnalyzeCommand implements Callable<Integer> {
     if (top < 1) {
       throw new UserException(ExitCode.USAGE, "--top must be at least 1", null);
     }
-    if (!memory.matches("[1-9]\\d{0,6}[kmgKMG]?")) {
+    if (!memory.matches("[1-9]\\d{0,3}[gG]|([1-9]\\d{2,6}|[7-9]\\d|6[4-9])[mM]")) {
       throw new UserException(
-          ExitCode.USAGE, "--memory is no size: " + memory, "A number and k, m or g, such as 8g.");
+          ExitCode.USAGE,
+          "--memory is no size to work with: " + memory,
+          "A number with g or m, such as 8g; at least 64m.");
     }
     if (kernelEvents && outputDirectory == null) {
       throw new UserException(

@@ -52,7 +52,10 @@ public final class Main {
     if (exitCode != ExitCode.INTERRUPTED.code()) {
       FastStart.trainIfAsked();
     }
-    System.out.flush();
+    if (System.out.checkError() && exitCode == ExitCode.OK.code()) {
+      // A full disk, or a reader that has seen enough: either way not all of it was written.
+      exitCode = ExitCode.JOBS_FAILED.code();
+    }
     System.err.flush();
     ended.countDown();
     System.exit(exitCode);

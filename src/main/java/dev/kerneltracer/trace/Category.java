@@ -16,23 +16,28 @@ public enum Category {
   PROFILER_SPAN,
   OTHER;
 
-  /// The category of the text in `cat`. Runtime rows (the calls that launch) are `cuda_runtime`,
-  /// `cuda_driver`, `Runtime`, `Driver` in any case, or anything that ends in `_runtime` or
-  /// `_driver`.
+  /// The category of the text in `cat`, which is taken as it stands. Only runtime rows (the calls
+  /// that launch) may be written in any case: `cuda_runtime`, `cuda_driver`, `Runtime`, `Driver`,
+  /// or anything that ends in `_runtime` or `_driver`.
   static Category of(String text) {
-    String name = text.toLowerCase(Locale.ROOT);
-    return switch (name) {
-      case "cpu_op", "operator" -> OPERATOR;
+    return switch (text) {
+      case "cpu_op", "Operator" -> OPERATOR;
       case "user_annotation" -> ANNOTATION;
       case "gpu_user_annotation" -> GPU_ANNOTATION;
-      case "kernel" -> KERNEL;
-      case "gpu_memcpy", "memcpy" -> MEMCPY;
-      case "gpu_memset", "memset" -> MEMSET;
+      case "kernel", "Kernel" -> KERNEL;
+      case "gpu_memcpy", "Memcpy" -> MEMCPY;
+      case "gpu_memset", "Memset" -> MEMSET;
       case "python_function" -> PYTHON_FUNCTION;
-      case "trace" -> PROFILER_SPAN;
-      case "runtime", "driver" -> RUNTIME;
-      default -> name.endsWith("_runtime") || name.endsWith("_driver") ? RUNTIME : OTHER;
+      case "Trace" -> PROFILER_SPAN;
+      default -> isRuntime(text.toLowerCase(Locale.ROOT)) ? RUNTIME : OTHER;
     };
+  }
+
+  private static boolean isRuntime(String name) {
+    return name.equals("runtime")
+        || name.equals("driver")
+        || name.endsWith("_runtime")
+        || name.endsWith("_driver");
   }
 
   /// Work of a device's stream: a kernel, a copy or a fill.

@@ -142,6 +142,11 @@ public final class Events {
     return starts.get(row);
   }
 
+  /// Whether a row can stand on a time line: one without a usable time has the start 0.
+  public boolean hasTime(int row) {
+    return starts.get(row) != 0 || unusableTimes == 0;
+  }
+
   /// The duration as the file has it: negative in damaged files.
   public long durationNs(int row) {
     return durations.get(row);

@@ -316,7 +316,7 @@ final class JsonBytes {
     while (at < limit && b[at] >= '0' && b[at] <= '9') {
       at++;
     }
-    if (at == first || at >= limit) {
+    if (at == first || at >= limit || (b[first] == '0' && at > first + 1)) {
       return -1;
     }
     byte after = b[at];
@@ -387,8 +387,14 @@ final class JsonBytes {
         at++;
       }
       places = at - first;
+      if (places == 0) {
+        return false;
+      }
     }
-    if (digits == 0 || at >= limit || (b[at] != ',' && b[at] != '}')) {
+    if (digits == 0
+        || (b[position] == '0' && digits > 1)
+        || at >= limit
+        || (b[at] != ',' && b[at] != '}')) {
       return false;
     }
     textFrom = position;
@@ -410,14 +416,35 @@ final class JsonBytes {
         || b == '+';
   }
 
+  /// Whether a text is a number as JSON has it, or Python's `-Infinity`.
   private boolean isNumber(int from, int to) {
-    for (int at = from + 1; at < to; at++) {
-      byte b = bytes[at];
-      if ((b < '0' || b > '9') && b != '.' && b != '-' && b != '+' && b != 'e' && b != 'E') {
-        return equals(from, to, "-Infinity");
+    int first = bytes[from] == '-' ? from + 1 : from;
+    int at = digitsEnd(first, to);
+    if (at == first || (bytes[first] == '0' && at > first + 1)) {
+      return equals(from, to, "-Infinity");
+    }
+    if (at < to && bytes[at] == '.') {
+      int point = at;
+      at = digitsEnd(point + 1, to);
+      if (at == point + 1) {
+        return false;
       }
     }
-    return to - from > 1 || bytes[from] != '-';
+    if (at < to && (bytes[at] == 'e' || bytes[at] == 'E')) {
+      boolean signed = at + 1 < to && (bytes[at + 1] == '-' || bytes[at + 1] == '+');
+      int exponent = at + (signed ? 2 : 1);
+      at = digitsEnd(exponent, to);
+      return at == to && at > exponent;
+    }
+    return at == to;
+  }
+
+  private int digitsEnd(int from, int to) {
+    int at = from;
+    while (at < to && bytes[at] >= '0' && bytes[at] <= '9') {
+      at++;
+    }
+    return at;
   }
 
   private boolean isWord(int from, int to) {

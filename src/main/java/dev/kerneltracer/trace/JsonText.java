@@ -3,7 +3,8 @@ package dev.kerneltracer.trace;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 
-/// Turns a string with JSON escapes, already found valid, into the text it stands for.
+/// Turns a string with JSON escapes, already found valid, into the text it stands for; half of a
+/// surrogate pair reads as U+FFFD.
 final class JsonText {
   private JsonText() {}
 
@@ -29,7 +30,11 @@ final class JsonText {
         units.append((char) Integer.parseInt(hex, 16));
         at += 6;
       }
-      out.writeBytes(units.toString().getBytes(StandardCharsets.UTF_8));
+      units
+          .codePoints()
+          .map(point -> Character.getType(point) == Character.SURROGATE ? '\uFFFD' : point)
+          .forEach(
+              point -> out.writeBytes(Character.toString(point).getBytes(StandardCharsets.UTF_8)));
     }
     return out.toByteArray();
   }

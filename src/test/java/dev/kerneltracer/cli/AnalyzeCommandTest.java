@@ -390,9 +390,12 @@ class AnalyzeCommandTest {
     "--rank 5,There are traces of rank 0",
     "--top 0,--top",
     "--sort size,--sort",
-    "--kernel-events,--output-dir"
+    "--kernel-events,--output-dir",
+    "--memory 16m,--memory",
+    "--memory 5g3,--memory",
+    "--memory 40,--memory"
   })
-  void aFilterThatMeansNothingIsRefused(String options, String word) {
+  void anOptionThatMeansNothingIsRefused(String options, String word) {
     List<String> words = new ArrayList<>(List.of(trace("tp_rank0")));
     words.addAll(List.of(options.split(" ", -1)));
 

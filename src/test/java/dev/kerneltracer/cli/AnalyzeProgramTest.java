@@ -12,6 +12,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// What of `analyze` only a process shows: standard input and signals.
 @Tag("real")
@@ -27,6 +29,26 @@ class AnalyzeProgramTest {
 
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out()).contains("standard input, rank 0", "576 kernels");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"1", "16m", "0g", "5g3", "99999g", "some"})
+  void aMemoryThatJavaCannotStartWithIsRefusedInWords(String size) throws Exception {
+    Run run = new Program().run("analyze", trace("tp_rank0"), "--memory", size);
+
+    assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
+    assertThat(run.err()).startsWith("kerneltracer: --memory is no size to work with: " + size);
+  }
+
+  @Test
+  void whatCannotBePrintedIsNoSuccess() throws Exception {
+    Run run =
+        new Program()
+            .startedBy("sh", "-c", "exec \"$0\" analyze \"$1\" >/dev/full")
+            .start(trace("tp_rank0"))
+            .end();
+
+    assertThat(run.exitCode()).isEqualTo(1);
   }
 
   @Test

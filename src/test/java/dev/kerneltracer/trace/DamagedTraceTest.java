@@ -171,6 +171,42 @@ class DamagedTraceTest {
     assertThat(kinds(trace)).containsExactly(Damage.Kind.BAD_SYNTAX);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"1e", "1e+", "5.", "007", "-", "-.5", "1.2.3", "12-3", "1e2e3"})
+  void anEventWithANumberThatIsNoneIsLeftOut(String number) throws IOException {
+    String bad = kernel("b", 2).replace("1.5", number);
+
+    Trace trace = read(document(kernel("a", 1) + "," + bad + "," + kernel("c", 3)));
+
+    assertThat(names(trace)).containsExactly("a", "c");
+    assertThat(kinds(trace)).containsExactly(Damage.Kind.BAD_SYNTAX);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0, 0", "-0.0, 0", "1E1, 10000", "1.25e+1, 12500", "-25e-1, -2500", "-Infinity, 0"})
+  void everyNumberOfJsonIsRead(String number, long nanoseconds) throws IOException {
+    Trace trace = read(document(kernel("a", 1).replace("1.5", number)));
+
+    assertThat(trace.events().durationNs(0)).isEqualTo(nanoseconds);
+    assertThat(trace.trust().damage()).isEmpty();
+  }
+
+  @Test
+  void aRowWithoutATimeIsCountedButStandsOnNoTimeLine() throws IOException {
+    String timeless = kernel("b", 2).replace("\"ts\"", "\"other\"");
+
+    Trace trace = read(document(kernel("a", 1) + "," + timeless + "," + kernel("c", 3)));
+
+    Totals totals = Totals.of(trace, TraceLinks.of(trace));
+    assertThat(totals.kernels()).isEqualTo(3);
+    assertThat(totals.kernelTimeNs()).isEqualTo(4500);
+    assertThat(trace.trust().unusableTimes()).isEqualTo(1);
+    Trace others = read(document(kernel("a", 1) + "," + kernel("c", 3)));
+    Totals withoutIt = Totals.of(others, TraceLinks.of(others));
+    assertThat(totals.spanNs()).isEqualTo(withoutIt.spanNs());
+    assertThat(totals.busyNs()).isEqualTo(withoutIt.busyNs());
+  }
+
   @Test
   void anEventWithoutItsEndIsLeftOut() throws IOException {
     String bad = kernel("b", 2);

@@ -69,6 +69,30 @@ class TraceReaderTest {
     assertThat(trace.trust().complete()).isTrue();
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "kernel, KERNEL",
+    "Kernel, KERNEL",
+    "KERNEL, OTHER",
+    "Memcpy, MEMCPY",
+    "gpu_memset, MEMSET",
+    "Operator, OPERATOR",
+    "trace, OTHER",
+    "CUDA_Driver, RUNTIME",
+    "Runtime, RUNTIME",
+    "privateuse1_runtime, RUNTIME"
+  })
+  void onlyRuntimeRowsMayBeNamedInAnyCase(String text, Category category) {
+    assertThat(Category.of(text)).isEqualTo(category);
+  }
+
+  @Test
+  void halfASurrogatePairIsNoCharacter() throws IOException {
+    Trace trace = read("[{\"ph\": \"X\", \"name\": \"a\\ud800b\", \"ts\": 1, \"dur\": 1}]");
+
+    assertThat(trace.events().name(0)).isEqualTo("a\uFFFDb");
+  }
+
   @Test
   void metadataMayComeBeforeAndAfterTheEvents() throws IOException {
     Trace trace =
