@@ -63,7 +63,13 @@ public final class Main {
 
   /// Runs one command line and returns its exit code.
   static int run(String... args) {
-    return new Main().commandLine(args).execute(args);
+    try {
+      return new Main().commandLine(args).execute(args);
+    } catch (OutOfMemoryError e) {
+      System.err.println("kerneltracer: this takes more memory than it was given");
+      System.err.println("Give more: KERNELTRACER_HEAP=8g, or --memory 8g where there is one.");
+      return ExitCode.INPUT_UNREADABLE.code();
+    }
   }
 
   /// A command that is named is built alone, since that takes a tenth of a second for all of them.

@@ -66,6 +66,11 @@ public final class Warnings {
       return text.append("not closed at its end").toString();
     }
     Damage first = trust.damage().getFirst();
+    if (first.kind() == Damage.Kind.TOO_MANY_EVENTS) {
+      return "the file holds more events than the memory: nothing was read from byte "
+          + Amount.count(first.offset())
+          + " on, the numbers are of what lies before; give more by --memory";
+    }
     boolean cut = first.kind() == Damage.Kind.CUT;
     text.append(cut ? "cut short at byte " : "damaged at byte ")
         .append(Amount.count(first.offset()));
