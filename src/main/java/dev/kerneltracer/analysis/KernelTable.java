@@ -54,7 +54,23 @@ public record KernelTable(List<Row> rows, long totalNs) {
   /// @param grid such as `[64, 1, 1]`; empty where the trace does not say
   /// @param block such as `[128, 1, 1]`; empty where the trace does not say
   /// @param registers for each thread
-  public record Launch(String grid, String block, int registers, int sharedBytes) {}
+  public record Launch(String grid, String block, int registers, int sharedBytes) {
+    // Both by hand: what a record derives is spun at run time, which takes longer than a small
+    // trace.
+    @Override
+    public int hashCode() {
+      return ((grid.hashCode() * 31 + block.hashCode()) * 31 + registers) * 31 + sharedBytes;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Launch launch
+          && grid.equals(launch.grid)
+          && block.equals(launch.block)
+          && registers == launch.registers
+          && sharedBytes == launch.sharedBytes;
+    }
+  }
 
   /// What a table may be sorted by: the largest first, names in their order.
   public enum Order {
