@@ -283,7 +283,9 @@ final class TraceScanner {
         candidate = brace + 1;
         if (stop.kind() == null) {
           if (window.move(brace)) {
+            // Positions are of the moved window now; all faults so far lie before the brace.
             candidate = json.position;
+            faultAt = candidate;
             continue;
           }
           candidate = window.inputEnded() ? json.position + 1 : json.limit;

@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
@@ -67,6 +70,19 @@ class ReadingAheadTest {
     byte[] text = document("minified", event -> event.replace("\"args\":{", nested));
     for (int size = 40; size < 700; size += 13) {
       assertThat(assertReadsTheSame(text, 2, size).events().size()).isEqualTo(EVENTS);
+    }
+  }
+
+  /// Found by fuzzing: the place of the last fault was not moved with the window.
+  @Test
+  void manyFaultsBeforeACutReadTheSame() throws IOException {
+    String input =
+        "TraceTextFuzzTestInputs/textReadsTheSameHoweverItIsCut/many-faults-before-a-cut";
+    try (InputStream in = getClass().getResourceAsStream(input)) {
+      byte[] text = Objects.requireNonNull(in).readAllBytes();
+      for (int size = 40; size < 2000; size += 19) {
+        assertReadsTheSame(text, 1, size);
+      }
     }
   }
 
