@@ -211,6 +211,9 @@ enum HostileInput {
               + trace.trust().complete());
     } catch (UserException e) {
       System.out.println("refused: " + e.getMessage());
+    } catch (OutOfMemoryError e) {
+      // As the program does: it says so, ends with exit code 4 and writes nothing.
+      System.out.println("refused: more memory than it was given");
     }
   }
 }
