@@ -1,5 +1,6 @@
 package dev.kerneltracer.analysis;
 
+import dev.kerneltracer.SecondCore;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
 import dev.kerneltracer.trace.TraceMetadata;

@@ -94,17 +94,7 @@ public final class DeviceWork {
   /// The index of the last work of a device that starts before a time; below [#from] where there is
   /// none.
   int lastBefore(int device, long timeNs) {
-    int low = from(device);
-    int high = to(device) - 1;
-    while (low <= high) {
-      int middle = (low + high) >>> 1;
-      if (events.startNs(rows[middle]) < timeNs) {
-        low = middle + 1;
-      } else {
-        high = middle - 1;
-      }
-    }
-    return high;
+    return RowSort.lastStarting(events, rows, from(device), to(device), timeNs - 1);
   }
 
   /// Per device the length of the union of its work, which may overlap.

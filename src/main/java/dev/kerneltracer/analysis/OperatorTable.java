@@ -109,15 +109,6 @@ public record OperatorTable(List<Row> rows) {
     return new OperatorTable(sorted(new ArrayList<>(sums.values())));
   }
 
-  /// One row per operator and input shapes; the stack is empty where it differs between the calls.
-  public OperatorTable byOperatorAndShapes() {
-    Map<List<String>, Row> sums = new LinkedHashMap<>();
-    for (Row row : rows) {
-      sums.merge(List.of(row.operator(), row.inputShapes()), row, Row::plus);
-    }
-    return new OperatorTable(sorted(new ArrayList<>(sums.values())));
-  }
-
   private static List<Row> sorted(List<Row> rows) {
     rows.sort(
         Comparator.comparingLong(Row::deviceSelfNs)

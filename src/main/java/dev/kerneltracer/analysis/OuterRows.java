@@ -58,16 +58,6 @@ final class OuterRows {
   /// The index of the last of a thread that starts before a time; below [#from] where there is
   /// none.
   int lastBefore(int thread, long timeNs) {
-    int low = bounds[thread];
-    int high = bounds[thread + 1] - 1;
-    while (low <= high) {
-      int middle = (low + high) >>> 1;
-      if (events.startNs(rows[middle]) < timeNs) {
-        low = middle + 1;
-      } else {
-        high = middle - 1;
-      }
-    }
-    return high;
+    return RowSort.lastStarting(events, rows, bounds[thread], bounds[thread + 1], timeNs - 1);
   }
 }

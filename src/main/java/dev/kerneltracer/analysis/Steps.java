@@ -143,9 +143,10 @@ public final class Steps {
   }
 
   private int at(int thread, long time) {
-    Mark last = marks.get(lastFound);
+    int guess = lastFound;
+    Mark last = marks.get(guess);
     if (last.thread() == thread && last.startNs() <= time && time < last.endNs()) {
-      return lastFound;
+      return guess;
     }
     int found =
         bounds[thread] < bounds[thread + 1] ? find(thread, time) : findElsewhere(thread, time);

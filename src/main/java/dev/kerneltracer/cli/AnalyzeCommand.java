@@ -1,6 +1,7 @@
 package dev.kerneltracer.cli;
 
 import dev.kerneltracer.ExitCode;
+import dev.kerneltracer.SecondCore;
 import dev.kerneltracer.UserException;
 import dev.kerneltracer.analysis.Analysis;
 import dev.kerneltracer.analysis.AnalyzedTrace;
@@ -22,7 +23,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.FutureTask;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -211,9 +212,8 @@ final class AnalyzeCommand implements Callable<Integer> {
       KernelGroups loaded = KernelGroups.load(groups);
       return () -> loaded;
     }
-    return CompletableFuture.supplyAsync(
-            KernelGroups::load, task -> Thread.ofPlatform().name("groups").daemon().start(task))
-        ::join;
+    FutureTask<KernelGroups> loading = SecondCore.started(KernelGroups::load);
+    return () -> SecondCore.result(loading);
   }
 
   /// Reads one trace after the other; adds what could not be read to `problems`.

@@ -1,12 +1,12 @@
 package dev.kerneltracer.report;
 
+import dev.kerneltracer.SecondCore;
 import dev.kerneltracer.analysis.Analysis;
 import dev.kerneltracer.analysis.AnalyzedTrace;
 import dev.kerneltracer.analysis.Communication;
 import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.ModuleTable;
 import dev.kerneltracer.analysis.OperatorTable;
-import dev.kerneltracer.analysis.SecondCore;
 import dev.kerneltracer.analysis.Steps;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -27,10 +27,6 @@ final class CategoryTable {
     return (byte) (texts.size() - 1);
   }
 
-  int size() {
-    return texts.size();
-  }
-
   String text(byte id) {
     return texts.get(id);
   }

@@ -17,39 +17,9 @@ final class DecimalNumber {
 
   private DecimalNumber() {}
 
-  /// Microseconds with decimals, as nanoseconds; decimals beyond the third are rounded.
+  /// Microseconds with decimals, as nanoseconds; decimals beyond the third are rounded. For what
+  /// [JsonBytes] has not read on the way: signs, exponents, many digits, numbers in quotes.
   static long nanoseconds(byte[] text, int from, int to) {
-    int at = from;
-    boolean negative = at < to && text[at] == '-';
-    if (negative) {
-      at++;
-    }
-    int first = at;
-    long value = 0;
-    while (at < to && isDigit(text[at])) {
-      value = value * 10 + (text[at] - '0');
-      at++;
-    }
-    int digits = at - first;
-    int decimals = 0;
-    if (at < to && text[at] == '.') {
-      at++;
-      while (at < to && decimals < 3 && isDigit(text[at])) {
-        value = value * 10 + (text[at] - '0');
-        decimals++;
-        at++;
-      }
-    }
-    if (at != to || digits == 0 || digits > EXACT_DIGITS) {
-      return slowNanoseconds(text, from, to);
-    }
-    for (; decimals < 3; decimals++) {
-      value *= 10;
-    }
-    return negative ? -value : value;
-  }
-
-  private static long slowNanoseconds(byte[] text, int from, int to) {
     if (to - from > LONGEST || to == from) {
       return UNUSABLE;
     }

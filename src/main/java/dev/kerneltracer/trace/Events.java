@@ -1,8 +1,5 @@
 package dev.kerneltracer.trace;
 
-import java.util.ArrayList;
-import java.util.List;
-
 /// The complete events (`ph` X) of a trace in file order, one column per property. A row is an
 /// index below [#size]; a text is an id of [Trace#strings], -1 where the event has none. What only
 /// some kinds of rows have lies in narrower columns behind [#detail].
@@ -277,14 +274,5 @@ public final class Events {
 
   long negativeDurations() {
     return negativeDurations;
-  }
-
-  /// The distinct categories that occur, as the file has them.
-  public List<String> categoryTexts() {
-    List<String> texts = new ArrayList<>();
-    for (byte id = 0; id < tables.categories().size(); id++) {
-      texts.add(tables.categories().text(id));
-    }
-    return texts;
   }
 }

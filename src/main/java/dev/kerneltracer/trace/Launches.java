@@ -1,14 +1,10 @@
 package dev.kerneltracer.trace;
 
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
-/// What of the joins needs no nesting: device work to its launch, and operators by their id. Found
-/// by a thread of its own, beside [ThreadNesting].
+/// What of the joins needs no nesting: device work to its launch, and operators by their id.
 final class Launches {
   private final Events events;
-  private final Thread thread = Thread.ofPlatform().name("launches").daemon().unstarted(this::run);
-  private @Nullable Throwable failure;
 
   /// Per row of device work the row that launched it; -1 for none, and for all other rows.
   int[] launch = new int[0];
@@ -32,48 +28,13 @@ final class Launches {
   private long lowestId = Long.MAX_VALUE;
   private long highestId = Long.MIN_VALUE;
 
-  private Launches(Events events) {
+  Launches(Events events) {
     this.events = events;
-  }
-
-  static Launches start(Events events) {
-    Launches launches = new Launches(events);
-    launches.thread.start();
-    return launches;
-  }
-
-  /// Waits until all is found.
-  void await() {
-    boolean interrupted = false;
-    while (true) {
-      try {
-        thread.join();
-        break;
-      } catch (InterruptedException e) {
-        interrupted = true; // it takes a moment: whoever asked for it hears of it afterwards
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
-    if (failure instanceof Error error) {
-      throw error;
-    }
-    if (failure != null) {
-      throw new IllegalStateException(failure);
-    }
-  }
-
-  private void run() {
-    try {
-      findRows();
-      joinLaunches();
-      carryTheirCorrelation = carryTheirCorrelation();
-      if (!carryTheirCorrelation) {
-        indexOperators();
-      }
-    } catch (RuntimeException | Error e) {
-      failure = e;
+    findRows();
+    joinLaunches();
+    carryTheirCorrelation = carryTheirCorrelation();
+    if (!carryTheirCorrelation) {
+      indexOperators();
     }
   }
 

@@ -3,8 +3,8 @@ package dev.kerneltracer.trace;
 import java.util.Arrays;
 
 /// Sorts rows so that an enclosing row comes before what it encloses: by start, longer first, then
-/// outer kinds first, then file order. A natural merge sort: profilers write each kind of row in
-/// order, so that there are few runs to merge.
+/// outer kinds first, then file order; and finds in rows that are sorted so. A natural merge sort:
+/// profilers write each kind of row in order, so that there are few runs to merge.
 public final class RowSort {
   private final Events events;
   private final int[] rows;
@@ -18,6 +18,22 @@ public final class RowSort {
   /// Sorts `rows[from, to)`; rows that compare equal keep their order.
   public static void outerFirst(Events events, int[] rows, int from, int to) {
     new RowSort(events, rows).sort(from, to);
+  }
+
+  /// The index of the last of sorted `rows[from, to)` that starts at a time or before it; `from -
+  /// 1` where there is none.
+  public static int lastStarting(Events events, int[] rows, int from, int to, long timeNs) {
+    int low = from;
+    int high = to - 1;
+    while (low <= high) {
+      int middle = (low + high) >>> 1;
+      if (events.startNs(rows[middle]) <= timeNs) {
+        low = middle + 1;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return high;
   }
 
   private void sort(int from, int to) {

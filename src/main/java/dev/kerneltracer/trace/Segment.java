@@ -16,7 +16,7 @@ final class Segment {
   /// Less than real events take; of smaller ones the rest is not read ahead.
   private static final int BYTES_PER_EVENT = 64;
 
-  /// The text, and room behind it so that eight bytes can always be read.
+  /// The text, and behind it the room that [JsonBytes] wants.
   final byte[] bytes;
 
   /// Where the text begins …

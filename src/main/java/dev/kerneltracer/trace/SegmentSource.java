@@ -75,21 +75,17 @@ final class SegmentSource {
 
   private static boolean followsAnObject(byte[] bytes, int brace) {
     int at = brace - 1;
-    while (at > 0 && isSpace(bytes[at])) {
+    while (at > 0 && JsonBytes.isSpace(bytes[at])) {
       at--;
     }
     if (at <= 0 || bytes[at] != ',') {
       return false;
     }
     at--;
-    while (at > 0 && isSpace(bytes[at])) {
+    while (at > 0 && JsonBytes.isSpace(bytes[at])) {
       at--;
     }
     return bytes[at] == '}';
-  }
-
-  private static boolean isSpace(byte b) {
-    return b == ' ' || b == '\n' || b == '\r' || b == '\t';
   }
 
   void close() throws IOException {

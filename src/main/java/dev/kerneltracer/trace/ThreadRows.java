@@ -61,16 +61,6 @@ public final class ThreadRows {
   /// The index of the last row of a thread that starts at a time or before it; below [#from] where
   /// there is none.
   public int lastStarting(int thread, long timeNs) {
-    int low = from(thread);
-    int high = to(thread) - 1;
-    while (low <= high) {
-      int middle = (low + high) >>> 1;
-      if (events.startNs(rows[middle]) <= timeNs) {
-        low = middle + 1;
-      } else {
-        high = middle - 1;
-      }
-    }
-    return high;
+    return RowSort.lastStarting(events, rows, from(thread), to(thread), timeNs);
   }
 }

@@ -1,5 +1,8 @@
 package dev.kerneltracer.trace;
 
+import dev.kerneltracer.SecondCore;
+import java.util.concurrent.FutureTask;
+
 /// The joins between the rows of a trace. Every method takes a row and gives a row, -1 for none.
 ///
 /// A kernel, copy or fill is joined to the runtime row of its `correlation`, whatever launched it
@@ -17,18 +20,19 @@ public final class TraceLinks {
   private final boolean idsAreCorrelations;
   private long joinedToOperatorById;
 
-  private TraceLinks(Events events, Launches launches) {
+  private TraceLinks(Events events) {
     this.events = events;
+    FutureTask<Launches> beside = SecondCore.started(() -> new Launches(events));
     this.nesting = new ThreadNesting(events);
     this.forward = new ForwardLinks(events, nesting);
-    launches.await();
+    Launches launches = SecondCore.result(beside);
     this.launch = launches.launch;
     this.idsAreCorrelations = launches.carryTheirCorrelation;
     joinOperators(launches);
   }
 
   public static TraceLinks of(Trace trace) {
-    return new TraceLinks(trace.events(), Launches.start(trace.events()));
+    return new TraceLinks(trace.events());
   }
 
   private void joinOperators(Launches launches) {

@@ -114,6 +114,15 @@ public final class Program {
     return this;
   }
 
+  /// Traces two tokens of a small model of a type.
+  public Run runTiny(String type, String python, Path outputs, String... more)
+      throws IOException, InterruptedException {
+    List<String> arguments = new ArrayList<>(List.of("trace", "--model", "type:" + type, "--tiny"));
+    arguments.addAll(List.of("--python", python, "-o", outputs.toString(), "--new-tokens", "2"));
+    arguments.addAll(List.of(more));
+    return run(arguments.toArray(String[]::new));
+  }
+
   public Run run(String... arguments) throws IOException, InterruptedException {
     return start(arguments).end();
   }

@@ -193,22 +193,7 @@ class TraceFaultsTest {
   }
 
   private Run tiny(String type, Path outputs, String... more) throws Exception {
-    String[] arguments =
-        Stream.concat(
-                Stream.of(
-                    "trace",
-                    "--model",
-                    "type:" + type,
-                    "--tiny",
-                    "--python",
-                    python,
-                    "-o",
-                    outputs.toString(),
-                    "--new-tokens",
-                    "2"),
-                Stream.of(more))
-            .toArray(String[]::new);
-    return new Program().run(arguments);
+    return new Program().runTiny(type, python, outputs, more);
   }
 
   private Run misbehave(String how) throws Exception {

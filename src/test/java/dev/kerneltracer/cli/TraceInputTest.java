@@ -7,7 +7,6 @@ import dev.kerneltracer.cli.Program.Run;
 import dev.kerneltracer.python.RealPython;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -235,22 +234,7 @@ class TraceInputTest {
   }
 
   private Run tiny(String type, Path outputs, String... more) throws Exception {
-    String[] arguments =
-        Stream.concat(
-                Stream.of(
-                    "trace",
-                    "--model",
-                    "type:" + type,
-                    "--tiny",
-                    "--python",
-                    python,
-                    "-o",
-                    outputs.toString(),
-                    "--new-tokens",
-                    "2"),
-                Stream.of(more))
-            .toArray(String[]::new);
-    return new Program().run(arguments);
+    return new Program().runTiny(type, python, outputs, more);
   }
 
   private Run fromDirectory(Path model) throws Exception {
