@@ -54,6 +54,7 @@ def _run(spec, directory):
     trace = tracers.find(spec["tracer"])
     config = configuration.load(spec)
     device = models.pick_device(spec["device"])
+    event("device", device=device)
     torch.manual_seed(spec["seed"])
     ids, mask = models.prompt_inputs(spec, config, device)
     event("prompt", batch=ids.shape[0], tokens=ids.shape[1])

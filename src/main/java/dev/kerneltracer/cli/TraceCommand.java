@@ -11,6 +11,7 @@ import dev.kerneltracer.python.InterpreterSearch;
 import dev.kerneltracer.python.ProbeFiles;
 import dev.kerneltracer.tracer.JobResult;
 import dev.kerneltracer.tracer.JobRunner;
+import dev.kerneltracer.tracer.Mode;
 import dev.kerneltracer.tracer.Outcome;
 import dev.kerneltracer.tracer.RunSummary;
 import dev.kerneltracer.tracer.TraceJob;
@@ -232,7 +233,7 @@ final class TraceCommand implements Callable<Integer> {
       for (Tracer tracer : chosen) {
         plan.add(
             new TraceJob(
-                reference, tracer, "eval", settings, outputDirectory, interpreter.packages()));
+                reference, tracer, Mode.EVAL, settings, outputDirectory, interpreter.packages()));
       }
       for (TraceJob job : plan) {
         JobResult result = runner.run(job, skip);

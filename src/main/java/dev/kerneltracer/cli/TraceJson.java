@@ -4,8 +4,10 @@ import dev.kerneltracer.analysis.KernelTable;
 import dev.kerneltracer.analysis.OperatorTable;
 import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.tracer.DispatchCounts;
+import dev.kerneltracer.tracer.Findings;
 import dev.kerneltracer.tracer.JobResult;
 import dev.kerneltracer.tracer.ProfileFiles;
+import java.util.TreeMap;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -27,6 +29,10 @@ final class TraceJson {
       ObjectNode job = result.status().toJson();
       job.put("skipped", result.skipped());
       job.put("directory", result.directory().toString());
+      if (result.findings() instanceof Findings.Summary summary) {
+        ObjectNode found = job.putObject("found");
+        new TreeMap<>(summary.numbers()).forEach(found::put);
+      }
       jobs.add(job);
     }
     if (profile != null) {

@@ -8,6 +8,7 @@ import dev.kerneltracer.report.TerminalTable;
 import dev.kerneltracer.report.TerminalTable.Column;
 import dev.kerneltracer.trace.Trust;
 import dev.kerneltracer.tracer.DispatchCounts;
+import dev.kerneltracer.tracer.Findings;
 import dev.kerneltracer.tracer.JobResult;
 import dev.kerneltracer.tracer.JobStatus;
 import dev.kerneltracer.tracer.ProfileFiles;
@@ -50,6 +51,12 @@ final class TraceReport {
     }
     if (dispatched != null) {
       dispatch(out, dispatched, width, colour);
+    }
+    for (JobResult result : results.jobs()) {
+      if (result.findings() instanceof Findings.Summary summary) {
+        String line = result.status().tracer() + ": " + summary.text();
+        out.append('\n').append(ReportText.wrapped(line, width)).append('\n');
+      }
     }
     jobs(out, width, colour);
     out.append(String.format(Locale.ROOT, "%nTook %.1f s.", results.seconds()));
@@ -297,7 +304,7 @@ final class TraceReport {
     out.append('\n');
     List<String> ideas = new ArrayList<>();
     for (JobResult result : results.jobs()) {
-      if (result.profile() != null) {
+      if (result.findings() instanceof ProfileFiles.Profile) {
         Path trace = TraceFiles.only(result.directory());
         ideas.add("look at it in time: drop " + trace + " on https://ui.perfetto.dev");
       }

@@ -18,8 +18,8 @@ record TraceResults(
   /// What torch_profiler's trace holds; null where it did not run or failed.
   ProfileFiles.@Nullable Profile profile() {
     for (JobResult job : jobs) {
-      if (job.profile() != null) {
-        return job.profile();
+      if (job.findings() instanceof ProfileFiles.Profile profile) {
+        return profile;
       }
     }
     return null;
@@ -28,8 +28,8 @@ record TraceResults(
   /// What torch_dispatch counted; null where it did not run or failed.
   @Nullable DispatchCounts dispatched() {
     for (JobResult job : jobs) {
-      if (job.dispatched() != null) {
-        return job.dispatched();
+      if (job.findings() instanceof DispatchCounts counts) {
+        return counts;
       }
     }
     return null;

@@ -14,7 +14,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// The operators of a `torch_dispatch.json`, the most called first.
-public record DispatchCounts(List<Row> rows, long calls) {
+public record DispatchCounts(List<Row> rows, long calls) implements Findings {
   public DispatchCounts {
     rows = List.copyOf(rows);
   }

@@ -12,8 +12,7 @@ import tools.jackson.databind.JsonNode;
 /// @param directory where its files are
 /// @param model what the probe said of the built model (`model_class, parameters, dtype, device,
 ///   attention`); empty where it did not come so far
-/// @param profile what torch_profiler's trace holds; null for other tracers and failures
-/// @param dispatched what torch_dispatch counted; null for other tracers and failures
+/// @param findings what the tracer found; null where it failed
 /// @param fatal the command line or the environment is at fault, so that no further job of the
 ///   command can go better; else null
 public record JobResult(
@@ -21,6 +20,5 @@ public record JobResult(
     boolean skipped,
     Path directory,
     Map<String, JsonNode> model,
-    ProfileFiles.@Nullable Profile profile,
-    @Nullable DispatchCounts dispatched,
+    @Nullable Findings findings,
     @Nullable UserException fatal) {}

@@ -52,15 +52,8 @@ public final class JobRunner {
     try (JobDirectory taken = JobDirectory.take(directory)) {
       JobStatus earlier = JobStatus.readSuccess(directory);
       if (skip && earlier != null && earlier.identity().equals(identity)) {
-        boolean profiled = job.tracer().equals(Tracer.TORCH_PROFILER);
-        return new JobResult(
-            earlier,
-            true,
-            directory,
-            Map.of(),
-            profiled ? ProfileFiles.read(TraceFiles.only(directory)) : null,
-            profiled ? null : DispatchCounts.read(directory),
-            null);
+        Findings findings = job.tracer().results().read(directory);
+        return new JobResult(earlier, true, directory, Map.of(), findings, null);
       }
       taken.clear(job.tracer());
       return new Run(job, identity, taken).run();
@@ -83,11 +76,11 @@ public final class JobRunner {
     private final Map<String, JsonNode> model = new LinkedHashMap<>();
     private final Map<String, String> versions = new TreeMap<>();
     private String phase = "starting";
+    private String device;
     private long peakRssBytes;
     private long peakGpuBytes;
     private @Nullable ProbeEvent error;
-    private ProfileFiles.@Nullable Profile profile;
-    private @Nullable DispatchCounts dispatched;
+    private @Nullable Findings findings;
     private @Nullable UserException fatal;
 
     Run(TraceJob job, String identity, JobDirectory taken) {
@@ -95,6 +88,7 @@ public final class JobRunner {
       this.identity = identity;
       this.taken = taken;
       this.directory = job.directory();
+      this.device = job.settings().device();
     }
 
     JobResult run() throws IOException {
@@ -179,6 +173,7 @@ public final class JobRunner {
                     versions.put(name, value.asString());
                   }
                 });
+        case "device" -> device = event.text("device");
         case "model" -> event.fields().forEachEntry(model::put);
         case "measured" -> {
           peakRssBytes = event.fields().path("peak_rss_bytes").asLong(0);
@@ -194,18 +189,8 @@ public final class JobRunner {
     /// Makes the files that are derived from what the probe wrote.
     private JobEnd writeResults() {
       try {
-        if (job.tracer().equals(Tracer.TORCH_PROFILER)) {
-          progress.accept(job.tracer().name() + ": reading the trace");
-          ProfileFiles.Profile written =
-              ProfileFiles.write(TraceFiles.only(directory), directory, "torch");
-          if (!written.trust().complete()) {
-            String reason = "torch.profiler wrote a damaged trace; is the disk full?";
-            return new JobEnd(Outcome.FAILED, reason, null, null);
-          }
-          profile = written;
-        } else {
-          dispatched = DispatchCounts.read(directory);
-        }
+        progress.accept(job.tracer().name() + ": making the result files");
+        findings = job.tracer().results().make(directory);
         return JobEnd.SUCCESS;
       } catch (UserException e) {
         return new JobEnd(Outcome.FAILED, String.valueOf(e.getMessage()), null, null);
@@ -213,14 +198,13 @@ public final class JobRunner {
     }
 
     private JobResult end(Outcome outcome, String reason) throws IOException {
-      JsonNode device = model.get("device");
       JobStatus status =
           new JobStatus(
               job.tracer().name(),
               job.tracer().framework(),
               job.model().label(),
-              device == null ? job.settings().device() : device.asString(),
-              job.mode(),
+              device,
+              job.mode().text(),
               Instant.now(),
               job.tracer().version(),
               identity,
@@ -231,7 +215,7 @@ public final class JobRunner {
               peakGpuBytes,
               versions.isEmpty() ? job.versions() : versions);
       status.write(directory);
-      return new JobResult(status, false, directory, model, profile, dispatched, fatal);
+      return new JobResult(status, false, directory, model, findings, fatal);
     }
   }
 }

@@ -37,7 +37,8 @@ public final class ProfileFiles {
       OperatorTable operators,
       KernelTable kernels,
       Steps steps,
-      List<Path> files) {
+      List<Path> files)
+      implements Findings {
     public Profile {
       files = List.copyOf(files);
     }

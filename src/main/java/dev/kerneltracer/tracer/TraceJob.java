@@ -17,13 +17,12 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// One tracer over one model: what runs in one process and owns one directory.
 ///
-/// @param mode `eval`
 /// @param outputDirectory the run directory; the job's own lies below it
 /// @param versions torch, transformers and vllm of the interpreter, as far as they are there
 public record TraceJob(
     ModelReference model,
     Tracer tracer,
-    String mode,
+    Mode mode,
     TraceSettings settings,
     Path outputDirectory,
     Map<String, String> versions) {
@@ -35,7 +34,7 @@ public record TraceJob(
   }
 
   Path relativeDirectory() {
-    return model.resultPath().resolve(mode).resolve(tracer.name());
+    return model.resultPath().resolve(mode.text()).resolve(tracer.name());
   }
 
   /// What the probe reads (`job.json`): everything that the run depends on.
@@ -43,7 +42,7 @@ public record TraceJob(
     ObjectNode spec = JSON.createObjectNode();
     spec.put("tracer", tracer.name());
     spec.put("framework", tracer.framework());
-    spec.put("mode", mode);
+    spec.put("mode", mode.text());
     ObjectNode reference = spec.putObject("model");
     switch (model) {
       case ModelReference.Type type -> reference.put("kind", "type").put("name", type.name());
@@ -74,16 +73,11 @@ public record TraceJob(
     spec.put("seed", settings.seed());
     spec.put("warmup", settings.warmup());
     spec.put("memory_check", settings.memoryCheck());
-    TraceSettings.Recording recording = settings.recording();
     ObjectNode tracerSettings = spec.putObject("tracer_settings");
-    if (tracer.equals(Tracer.TORCH_PROFILER)) {
-      tracerSettings.put("record_shapes", recording.recordShapes());
-      tracerSettings.put("with_stack", recording.withStack());
-      tracerSettings.put("profile_memory", recording.profileMemory());
-      tracerSettings.put("with_flops", recording.withFlops());
-    }
+    ObjectNode recording = settings.recording().toJson();
+    tracer.settings().forEach(name -> tracerSettings.set(name, recording.get(name)));
     spec.put("trace_name", String.valueOf(model.resultPath().getFileName()));
-    spec.put("key_averages", recording.keyAverages());
+    spec.put("key_averages", settings.recording().keyAverages());
     return spec;
   }
 

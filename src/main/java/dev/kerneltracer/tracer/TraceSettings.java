@@ -5,6 +5,8 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /// How a model is built and run, whatever traces it.
 ///
@@ -54,5 +56,16 @@ public record TraceSettings(
       boolean withStack,
       boolean profileMemory,
       boolean withFlops,
-      boolean keyAverages) {}
+      boolean keyAverages) {
+
+    /// What a tracer may name among its settings.
+    ObjectNode toJson() {
+      return new JsonMapper()
+          .createObjectNode()
+          .put("record_shapes", recordShapes)
+          .put("with_stack", withStack)
+          .put("profile_memory", profileMemory)
+          .put("with_flops", withFlops);
+    }
+  }
 }

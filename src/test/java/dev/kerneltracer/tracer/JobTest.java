@@ -114,8 +114,7 @@ class JobTest {
   }
 
   private JobResult result(String name, Outcome outcome) {
-    return new JobResult(
-        status(outcome), false, directory.resolve(name), Map.of(), null, null, null);
+    return new JobResult(status(outcome), false, directory.resolve(name), Map.of(), null, null);
   }
 
   private static JobStatus status(Outcome outcome) {
@@ -140,7 +139,7 @@ class JobTest {
     return new TraceJob(
         ModelReference.directory(model),
         Tracer.TORCH_DISPATCH,
-        "eval",
+        Mode.EVAL,
         settings(1, false),
         directory,
         VERSIONS);
@@ -150,7 +149,7 @@ class JobTest {
     return new TraceJob(
         new ModelReference.Type(type),
         Tracer.TORCH_PROFILER,
-        "eval",
+        Mode.EVAL,
         settings,
         directory,
         versions);
