@@ -107,7 +107,7 @@ record Diagnosis(
     return List.of(
         new Finding(
             "no Python here has torch and transformers; the first trace makes an environment, or:",
-            "kerneltracer env install " + framework.label()));
+            "kerneltracer env install " + framework.lock().name()));
   }
 
   private static void judge(

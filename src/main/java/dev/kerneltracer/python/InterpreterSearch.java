@@ -91,7 +91,12 @@ public final class InterpreterSearch {
 
   /// The environment that KernelTracer keeps for a framework.
   public ManagedEnvironment managed(Framework framework) {
-    return new ManagedEnvironment(framework.lock(), CacheDirectory.of(environment), environment);
+    return managed(framework.lock());
+  }
+
+  /// The environment that KernelTracer keeps for a lock.
+  public ManagedEnvironment managed(PackageLock lock) {
+    return new ManagedEnvironment(lock, CacheDirectory.of(environment), environment);
   }
 
   private Found look(Framework framework, boolean stopAtFirst) {

@@ -21,11 +21,18 @@ public record NvidiaDriver(@Nullable String version, List<String> gpus, List<Pat
   private static final Pattern VERSION = Pattern.compile("NVRM version: .*?\\s(\\d+\\.[\\d.]+)\\s");
 
   public static NvidiaDriver ofThisMachine(Map<String, String> environment) {
-    List<Path> files =
-        DirectoryTree.entries(Path.of("/dev")).stream()
-            .filter(p -> p.getFileName().toString().matches("nvidia\\d+"))
-            .toList();
-    return new NvidiaDriver(loadedVersion(), visibleGpus(environment), files);
+    return new NvidiaDriver(loadedVersion(), visibleGpus(environment), files());
+  }
+
+  /// Whether programs of this machine, or container, can open an NVIDIA GPU.
+  static boolean hasDevice() {
+    return !files().isEmpty();
+  }
+
+  private static List<Path> files() {
+    return DirectoryTree.entries(Path.of("/dev")).stream()
+        .filter(p -> p.getFileName().toString().matches("nvidia\\d+"))
+        .toList();
   }
 
   /// Whether there is any sign of an NVIDIA GPU.

@@ -24,17 +24,47 @@ public record PackageLock(
     List<String> imports,
     long neededBytes) {
 
-  static PackageLock of(Framework framework) {
-    return switch (framework) {
-      case TRANSFORMERS ->
-          new PackageLock(
-              "transformers",
-              PythonScript.resource("locks/transformers.txt"),
+  /// The names of the environments that KernelTracer makes.
+  public static final List<String> NAMES = List.of("transformers", "vllm", "vllm-cpu");
+
+  /// The lock of that name.
+  ///
+  /// @throws IllegalArgumentException for a name that is not among [#NAMES]
+  public static PackageLock named(String name) {
+    return switch (name) {
+      case "transformers" ->
+          locked(
+              name,
               List.of("3.13", "3.12", "3.11", "3.10"),
               true,
               List.of("torch", "transformers"),
               6_000_000_000L);
+      case "vllm" ->
+          locked(
+              name,
+              List.of("3.12", "3.13", "3.11"),
+              false,
+              List.of("torch", "transformers", "vllm"),
+              16_000_000_000L);
+      case "vllm-cpu" ->
+          locked(
+              name,
+              List.of("3.12", "3.13", "3.11", "3.10"),
+              false,
+              List.of("torch", "transformers", "vllm"),
+              8_000_000_000L);
+      default -> throw new IllegalArgumentException("no lock " + name);
     };
+  }
+
+  private static PackageLock locked(
+      String name,
+      List<String> pythons,
+      boolean acceptsNewer,
+      List<String> imports,
+      long neededBytes) {
+    String text = PythonScript.resource("locks/" + name + ".txt");
+    return new PackageLock(name, text, pythons, acceptsNewer, imports, neededBytes);
   }
 
   /// Names the content; comments do not count.
