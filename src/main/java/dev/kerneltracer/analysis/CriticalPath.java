@@ -77,7 +77,7 @@ public final class CriticalPath {
     int count = Math.max(1, steps.size());
     this.bounds = new int[count + 1];
     this.ends = new long[count];
-    Walk walk = new Walk(work, waits.forDevice(), marked);
+    Walk walk = new Walk(work, waits.forDevice(links, work), marked);
     if (steps.isEmpty()) {
       walk.followTrace();
       bounds[1] = size;
@@ -442,7 +442,7 @@ public final class CriticalPath {
           };
       piece(kind, row, events.startNs(row));
       int call = links.launch(row);
-      long called = call < 0 ? Long.MIN_VALUE : Math.min(events.endNs(call), time);
+      long called = call < 0 ? Long.MIN_VALUE : called(row, call);
       int before = previousInStream[index];
       if (manyStreams && !isOfCall(before, call)) {
         int other = lastEnded(device[index], time, index, -1);
@@ -462,6 +462,14 @@ public final class CriticalPath {
       if (call >= 0) {
         piece(Kind.LAUNCH, call, events.startNs(call));
       }
+    }
+
+    /// When work was handed to the device: at the end of its call, or when it began, if that was
+    /// before; a copy that blocks its call, at the beginning of that.
+    private long called(int row, int call) {
+      boolean blocks =
+          events.category(row) == Category.MEMCPY && events.endNs(call) >= events.endNs(row);
+      return blocks ? events.startNs(call) : Math.min(events.endNs(call), time);
     }
 
     private boolean isOfCall(int other, int call) {

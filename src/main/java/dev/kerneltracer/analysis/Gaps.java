@@ -72,7 +72,7 @@ public final class Gaps {
     this.trace = trace;
     this.events = trace.events();
     this.links = links;
-    this.deviceWaits = waits.forDevice();
+    this.deviceWaits = waits.forDevice(links, work);
     this.otherWaits = waits.forOthers();
     for (int device = 0; device < work.deviceCount(); device++) {
       int last = -1;
@@ -140,18 +140,6 @@ public final class Gaps {
   /// Explains the time from the beginning of a gap to the call that launched what ended it.
   private void explainLateness(int last, int thread, long from, long called) {
     long late = called - from;
-    int lastCall = links.launch(last);
-    if (events.category(last) == Category.MEMCPY
-        && lastCall >= 0
-        && !isBlockingCopy(lastCall)
-        && events.thread(lastCall) == thread
-        && events.startNs(lastCall) < from
-        && events.endNs(lastCall) >= from - CLOCK_NS) {
-      // A copy from or to pageable memory blocks whatever its name says.
-      long waited = Math.min(late, events.endNs(lastCall) - events.startNs(lastCall));
-      explain(Cause.MEMCPY, waited);
-      late -= waited;
-    }
     for (int i = deviceWaits.lastBefore(thread, called);
         late > 0 && i >= deviceWaits.from(thread);
         i--) {
@@ -182,22 +170,20 @@ public final class Gaps {
   /// Whether a call waits for a copy: it is one, or it belongs to the operator of the copy before
   /// the gap, as the synchronising call in `aten::item` does.
   private boolean isForCopy(int wait, int last) {
-    return isBlockingCopy(wait)
+    return events.name(wait).contains("Memcpy")
         || (events.category(last) == Category.MEMCPY
             && links.operator(wait) >= 0
             && links.operator(wait) == links.operator(last));
   }
 
-  private boolean isBlockingCopy(int call) {
-    String name = events.name(call);
-    return name.contains("Memcpy") && !name.contains("Async");
-  }
-
   /// Whether the host has a part in a copy before the device can begin it.
   private boolean isPrepared(int row) {
-    return events.category(row) == Category.MEMCPY
-        && (events.name(row).contains("Pageable")
-            || (links.launch(row) >= 0 && isBlockingCopy(links.launch(row))));
+    if (events.category(row) != Category.MEMCPY) {
+      return false;
+    }
+    String call = links.launch(row) < 0 ? "" : events.name(links.launch(row));
+    return events.name(row).contains("Pageable")
+        || (call.contains("Memcpy") && !call.contains("Async"));
   }
 
   public int size() {

@@ -3,6 +3,7 @@ package dev.kerneltracer.analysis;
 import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
 import dev.kerneltracer.trace.Trace;
+import dev.kerneltracer.trace.TraceLinks;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -37,11 +38,13 @@ public final class HostWaits {
   private static final byte DEVICE_WAIT = 2;
   private static final byte OTHER_WAIT = 3;
 
-  private final OuterRows forDevice;
+  private final Events events;
+  private final RowList calls;
   private final OuterRows forOthers;
 
-  private HostWaits(OuterRows forDevice, OuterRows forOthers) {
-    this.forDevice = forDevice;
+  private HostWaits(Events events, RowList calls, OuterRows forOthers) {
+    this.events = events;
+    this.calls = calls;
     this.forOthers = forOthers;
   }
 
@@ -67,13 +70,27 @@ public final class HostWaits {
         forOthers.add(row);
       }
     }
-    return new HostWaits(new OuterRows(events, forDevice), new OuterRows(events, forOthers));
+    return new HostWaits(events, forDevice, new OuterRows(events, forOthers));
   }
 
   /// The runtime and driver calls that return when the device has come so far: synchronising ones,
-  /// copies without `Async`, and the freeing of memory.
-  OuterRows forDevice() {
-    return forDevice;
+  /// the freeing of memory, and copies, those with `Async` in their name where the call ended after
+  /// the copy had (memory is pageable, for one).
+  OuterRows forDevice(TraceLinks links, DeviceWork work) {
+    RowList all = new RowList();
+    for (int i = 0; i < calls.size(); i++) {
+      all.add(calls.get(i));
+    }
+    for (int i = 0; i < work.size(); i++) {
+      int copy = work.row(i);
+      int call = events.category(copy) == Category.MEMCPY ? links.launch(copy) : -1;
+      if (call >= 0
+          && events.name(call).contains("Async")
+          && events.endNs(call) >= events.endNs(copy)) {
+        all.add(call);
+      }
+    }
+    return new OuterRows(events, all);
   }
 
   /// The Python functions that wait for another thread, process or machine: queues, locks, sockets,
