@@ -7,11 +7,16 @@ import dev.kerneltracer.trace.TestTraces;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
 import dev.kerneltracer.trace.TraceReader;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.List;
+import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 class CommunicationTest {
   private static final String DESCRIBED =
@@ -147,5 +152,34 @@ class CommunicationTest {
           // For two ranks the factor is 1.
           assertThat(row.busBandwidth()).isCloseTo(96.0 * 524_288 / row.totalNs(), within(1e-9));
         });
+  }
+
+  /// Two ranks that ran ten all-reduces beside a kernel of known length, or none, recorded by
+  /// `scripts/record-communication`. The kernel begins some 50 µs after the collective.
+  @ParameterizedTest
+  @CsvSource({"exposed, 0", "exposed, 1", "half, 0", "half, 1", "overlapped, 0", "overlapped, 1"})
+  void collectivesAreExposedWhereNothingRunsBesideThem(String program, int rank)
+      throws IOException {
+    String name = "communication/" + program + ".rank" + rank;
+    JsonNode truth = new JsonMapper().readTree(Files.readString(TestTraces.file(name + ".json")));
+    long rounds = truth.path("rounds").asLong();
+    long collectiveNs = rounds * truth.path("collective_ns").asLong();
+    long computingNs = rounds * truth.path("computing_ns").asLong();
+
+    Communication.Row row =
+        rows(TraceReader.read(TestTraces.trace(name))).stream()
+            .filter(each -> each.bytes() == truth.path("bytes").asLong())
+            .findFirst()
+            .orElseThrow();
+
+    assertThat(row.collective()).isEqualTo("all_reduce");
+    assertThat(row.calls()).isEqualTo(rounds);
+    assertThat(row.totalNs()).isCloseTo(collectiveNs, Percentage.withPercentage(15));
+    assertThat(row.exposedNs() + row.overlappedNs()).isEqualTo(row.totalNs());
+    if (computingNs >= collectiveNs) {
+      assertThat(row.exposedNs()).isLessThan(rounds * 100_000);
+    } else {
+      assertThat(row.overlappedNs()).isCloseTo(computingNs, Percentage.withPercentage(2));
+    }
   }
 }
