@@ -52,3 +52,20 @@ def write_json(path, value):
         json.dump(value, file, indent=1)
         file.write("\n")
     os.replace(path + ".partial", path)
+
+
+def write_lines(path, lists):
+    """Writes an object of lists as `write_json` does, each of their items on a line of its own, without
+    having all of them in memory."""
+    with open(path + ".partial", "w", encoding="utf-8") as file:
+        separator = "{"
+        for name, items in lists.items():
+            file.write(f'{separator}\n"{name}": [')
+            separator = ","
+            comma = ""
+            for item in items:
+                file.write(f"{comma}\n{json.dumps(item, ensure_ascii=False, separators=(',', ':'))}")
+                comma = ","
+            file.write("]")
+        file.write("\n}\n")
+    os.replace(path + ".partial", path)

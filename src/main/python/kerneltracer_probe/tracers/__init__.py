@@ -4,7 +4,7 @@ import importlib
 
 from ..report import JobError
 
-NAMES = ("torch_profiler", "torch_dispatch")
+NAMES = ("torch_profiler", "torch_dispatch", "module_path")
 
 
 def find(name):

@@ -39,6 +39,15 @@ def trace(workload, spec, directory):
             torch.cuda.synchronize()
         event("traced", seconds=time.monotonic() - started)
     phase("writing")
+    export(profiler, spec, directory)
+    if settings["with_flops"]:
+        _write_flops(profiler, os.path.join(directory, "torch_flops.json"))
+    if spec["key_averages"]:
+        _write_key_averages(profiler, os.path.join(directory, "key_averages.json"))
+
+
+def export(profiler, spec, directory):
+    """Writes the trace into the folder `trace`."""
     folder = os.path.join(directory, "trace")
     os.makedirs(folder, exist_ok=True)
     final = os.path.join(folder, f"{spec['trace_name']}.pt.trace.json.gz")
@@ -48,10 +57,6 @@ def trace(workload, spec, directory):
     if not os.path.exists(partial) or os.path.getsize(partial) == 0:
         raise OSError(f"torch.profiler wrote no trace to {folder}: is the disk full?")
     os.replace(partial, final)
-    if settings["with_flops"]:
-        _write_flops(profiler, os.path.join(directory, "torch_flops.json"))
-    if spec["key_averages"]:
-        _write_key_averages(profiler, os.path.join(directory, "key_averages.json"))
 
 
 def _write_flops(profiler, path):
