@@ -45,6 +45,7 @@ import picocli.CommandLine.Spec;
       "  kerneltracer trace --model type:qwen3 --tiny",
       "  kerneltracer trace --model type:llama --set num_hidden_layers=2 --batch 4",
       "  kerneltracer trace --model org/name --device cuda --prompt \"Hello\" --new-tokens 32",
+      "  kerneltracer trace --framework vllm --model type:qwen3 --tiny --enforce-eager",
       "  kerneltracer trace --model-path ./my-model --tracers torch_dispatch --format json"
     })
 final class TraceCommand implements Callable<Integer> {
@@ -79,12 +80,22 @@ final class TraceCommand implements Callable<Integer> {
   }
 
   @Option(
+      names = "--framework",
+      paramLabel = "NAME",
+      order = 3,
+      completionCandidates = FrameworkNames.class,
+      converter = FrameworkNames.class,
+      description =
+          "What runs the model: huggingface (Transformers) or vllm (default: huggingface).")
+  private Framework framework = Framework.TRANSFORMERS;
+
+  @Option(
       names = "--tracers",
       paramLabel = "NAME",
       split = ",",
       order = 3,
-      description = "Which tracers to run: torch_profiler, torch_dispatch (default: all).")
-  private List<String> tracers = Tracer.ALL.stream().map(Tracer::name).toList();
+      description = "Which tracers to run (default: all of the framework).")
+  private @Nullable List<String> tracers;
 
   @Option(
       names = {"-o", "--output-dir"},
@@ -113,12 +124,13 @@ final class TraceCommand implements Callable<Integer> {
   @Option(
       names = "--timeout",
       paramLabel = "SECONDS",
-      defaultValue = "900",
       order = 7,
-      description = "For each tracer's process (default: ${DEFAULT-VALUE}).")
-  private long timeoutSeconds;
+      description = "For each tracer's process (default: 900, with vllm 1200).")
+  private @Nullable Long timeoutSeconds;
 
   @Mixin private TraceOptions options = new TraceOptions();
+
+  @Mixin private EngineOptions engine = new EngineOptions();
 
   @Option(
       names = "--python",
@@ -162,7 +174,9 @@ final class TraceCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (timeoutSeconds < 1 || timeoutSeconds > LONGEST_TIMEOUT_SECONDS) {
+    long timeout =
+        timeoutSeconds != null ? timeoutSeconds : framework == Framework.VLLM ? 1200 : 900;
+    if (timeout < 1 || timeout > LONGEST_TIMEOUT_SECONDS) {
       throw new UserException(
           ExitCode.USAGE, "--timeout is from 1 second to a year (31536000)", null);
     }
@@ -175,10 +189,10 @@ final class TraceCommand implements Callable<Integer> {
           "trace needs a model: --model NAME or --model-path DIR",
           "To try it: kerneltracer trace --model type:qwen3 --tiny");
     }
-    List<Tracer> chosen = Tracer.named(tracers);
+    List<Tracer> chosen = Tracer.named(tracers, framework.resultName());
     ModelReference reference = model.resolve();
     boolean ofType = reference instanceof ModelReference.Type;
-    TraceSettings settings = options.settings(ofType);
+    TraceSettings settings = options.settings(ofType, engine.settings(framework));
     if (reference.directory() != null) {
       ModelFiles.configuration(reference.directory());
     }
@@ -186,7 +200,7 @@ final class TraceCommand implements Callable<Integer> {
     List<TraceJob> plan = new ArrayList<>();
     List<JobResult> results = new ArrayList<>();
     try {
-      run(reference, settings, chosen, plan, results);
+      run(reference, settings, chosen, Duration.ofSeconds(timeout), plan, results);
     } finally {
       if (!results.isEmpty()) {
         RunSummary.record(
@@ -212,13 +226,14 @@ final class TraceCommand implements Callable<Integer> {
       ModelReference reference,
       TraceSettings settings,
       List<Tracer> chosen,
+      Duration timeout,
       List<TraceJob> plan,
       List<JobResult> results) {
     try (ProgressLine progress = ProgressLine.start(reference.label(), quiet)) {
       Interpreter interpreter =
           new InterpreterSearch(System.getenv(), python)
-              .find(Framework.TRANSFORMERS, progress::show);
-      String untested = Framework.TRANSFORMERS.untested(interpreter);
+              .find(framework, progress::show);
+      String untested = framework.untested(interpreter);
       if (untested != null) {
         progress.say("kerneltracer: " + untested);
       }
@@ -227,7 +242,7 @@ final class TraceCommand implements Callable<Integer> {
           new JobRunner(
               interpreter,
               probe,
-              Duration.ofSeconds(timeoutSeconds),
+              timeout,
               line -> progress.show(line, results.size(), chosen.size()));
       boolean skip = !force && ifExists == IfExists.SKIP;
       for (Tracer tracer : chosen) {

@@ -2,6 +2,7 @@ package dev.kerneltracer.cli;
 
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
+import dev.kerneltracer.tracer.EngineSettings;
 import dev.kerneltracer.tracer.TraceSettings;
 import java.util.ArrayList;
 import java.util.List;
@@ -175,7 +176,7 @@ final class TraceOptions {
   private boolean keyAverages;
 
   /// @param ofType the model is a type's default configuration, which has no weights
-  TraceSettings settings(boolean ofType) {
+  TraceSettings settings(boolean ofType, EngineSettings engine) {
     require(batch >= 1, "--batch must be at least 1");
     require(promptTokens >= 1, "--prompt-tokens must be at least 1");
     require(newTokens >= 1, "--new-tokens must be at least 1");
@@ -196,7 +197,7 @@ final class TraceOptions {
       require(!tiny, "--weights real does not go with --tiny: the real weights have other shapes");
     }
     return new TraceSettings(
-        set.stream().map(TraceOptions::override).toList(),
+        set.stream().map(text -> keyValue("--set", text)).toList(),
         tiny,
         kind,
         dtype,
@@ -213,13 +214,14 @@ final class TraceOptions {
         warmup,
         memoryCheck,
         new TraceSettings.Recording(
-            recordShapes, withStack, profileMemory, withFlops, keyAverages));
+            recordShapes, withStack, profileMemory, withFlops, keyAverages),
+        engine);
   }
 
   /// `KEY=VALUE`: the value is JSON where it can be read as such, else text.
-  private static Map.Entry<String, JsonNode> override(String text) {
+  static Map.Entry<String, JsonNode> keyValue(String option, String text) {
     int equals = text.indexOf('=');
-    require(equals > 0, "--set takes KEY=VALUE, not '" + text + "'");
+    require(equals > 0, option + " takes KEY=VALUE, not '" + text + "'");
     String value = text.substring(equals + 1);
     JsonNode node;
     try {

@@ -9,6 +9,7 @@ public enum Framework {
   /// Hugging Face Transformers on PyTorch.
   TRANSFORMERS(
       "transformers",
+      "huggingface",
       "torch 'transformers<5.20'",
       List.of(
           new Need("torch", "2.2", List.of("2.2", "2.13")),
@@ -16,6 +17,7 @@ public enum Framework {
 
   /// vLLM's engine, V1.
   VLLM(
+      "vllm",
       "vllm",
       "vllm",
       List.of(
@@ -31,13 +33,15 @@ public enum Framework {
   private record Need(String name, String minimum, List<String> tested) {}
 
   private final String label;
+  private final String resultName;
   private final String requirements;
 
   @SuppressWarnings("ImmutableEnumChecker") // List.of
   private final List<Need> needs;
 
-  Framework(String label, String requirements, List<Need> needs) {
+  Framework(String label, String resultName, String requirements, List<Need> needs) {
     this.label = label;
+    this.resultName = resultName;
     this.requirements = requirements;
     this.needs = needs;
   }
@@ -45,6 +49,11 @@ public enum Framework {
   /// The name a user types.
   public String label() {
     return label;
+  }
+
+  /// The name in result files, which users may type as well.
+  public String resultName() {
+    return resultName;
   }
 
   /// What `pip install` is to be given where it is missing.

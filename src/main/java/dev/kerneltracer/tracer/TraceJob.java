@@ -2,6 +2,7 @@ package dev.kerneltracer.tracer;
 
 import dev.kerneltracer.model.ModelFiles;
 import dev.kerneltracer.model.ModelReference;
+import dev.kerneltracer.python.Framework;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,6 +74,9 @@ public record TraceJob(
     spec.put("seed", settings.seed());
     spec.put("warmup", settings.warmup());
     spec.put("memory_check", settings.memoryCheck());
+    if (tracer.framework().equals(Framework.VLLM.resultName())) {
+      spec.set("engine", settings.engine().toJson());
+    }
     ObjectNode tracerSettings = spec.putObject("tracer_settings");
     ObjectNode recording = settings.recording().toJson();
     tracer.settings().forEach(name -> tracerSettings.set(name, recording.get(name)));

@@ -19,6 +19,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param temperature null means greedy, as does `topP`
 /// @param warmup runs before the recorded one
 /// @param memoryCheck refuse a run whose estimated memory is not free
+/// @param engine counts where vLLM runs the model
 public record TraceSettings(
     List<Map.Entry<String, JsonNode>> set,
     boolean tiny,
@@ -36,7 +37,8 @@ public record TraceSettings(
     long seed,
     int warmup,
     boolean memoryCheck,
-    Recording recording) {
+    Recording recording,
+    EngineSettings engine) {
 
   /// Where a model's weights come from.
   public enum Weights {

@@ -3,7 +3,6 @@ package dev.kerneltracer.tracer;
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -91,29 +90,48 @@ public record Tracer(
             }
           });
 
-  public static final List<Tracer> ALL = List.of(TORCH_PROFILER, TORCH_DISPATCH);
+  public static final Tracer VLLM_PROFILER =
+      new Tracer(
+          "vllm_profiler",
+          "vllm",
+          1,
+          "vLLM's own torch.profiler in every worker: prefill and decode steps of the engine",
+          List.of(
+              "trace",
+              "model",
+              "ranks",
+              "vllm_profile.json",
+              "vllm_kernel_profile.json",
+              "vllm_kernel_profile.csv"),
+          List.of("record_shapes", "with_stack", "profile_memory", "with_flops"),
+          EnumSet.of(Mode.EVAL),
+          EnumSet.noneOf(Need.class),
+          PROFILER,
+          new VllmProfile());
 
-  /// The tracers of those names, in the registry's order.
+  public static final List<Tracer> ALL = List.of(TORCH_PROFILER, TORCH_DISPATCH, VLLM_PROFILER);
+
+  /// The tracers of those names for a framework, in the registry's order.
   ///
-  /// @throws UserException for a name that no tracer bears
-  public static List<Tracer> named(List<String> names) {
-    List<Tracer> found = new ArrayList<>();
+  /// @param names null for all
+  /// @throws UserException for a name that no tracer of the framework bears
+  public static List<Tracer> named(@Nullable List<String> names, String framework) {
+    List<Tracer> there =
+        ALL.stream().filter(tracer -> tracer.framework.equals(framework)).toList();
+    if (names == null) {
+      return there;
+    }
     if (names.isEmpty()) {
       throw new UserException(ExitCode.USAGE, "--tracers names no tracer", null);
     }
     for (String name : names) {
-      if (ALL.stream().noneMatch(tracer -> tracer.name.equals(name))) {
+      if (there.stream().noneMatch(tracer -> tracer.name.equals(name))) {
         throw new UserException(
             ExitCode.USAGE,
-            "there is no tracer '" + name + "'",
-            "There are " + String.join(", ", ALL.stream().map(Tracer::name).toList()) + ".");
+            "there is no tracer '" + name + "' for " + framework,
+            "There are " + String.join(", ", there.stream().map(Tracer::name).toList()) + ".");
       }
     }
-    for (Tracer tracer : ALL) {
-      if (names.contains(tracer.name)) {
-        found.add(tracer);
-      }
-    }
-    return found;
+    return there.stream().filter(tracer -> names.contains(tracer.name)).toList();
   }
 }

@@ -173,6 +173,7 @@ class JobTest {
         0,
         1,
         true,
-        new TraceSettings.Recording(true, withStack, false, false, false));
+        new TraceSettings.Recording(true, withStack, false, false, false),
+        EngineSettings.DEFAULT);
   }
 }
