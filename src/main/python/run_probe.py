@@ -7,4 +7,6 @@ import sys
 
 from kerneltracer_probe.__main__ import main
 
-sys.exit(main())
+# Workers that an engine spawns import this file again, under another name.
+if __name__ == "__main__":
+    sys.exit(main())

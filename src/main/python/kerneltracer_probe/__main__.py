@@ -27,7 +27,7 @@ def _versions():
     return {
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        "vllm": None,
+        "vllm": getattr(sys.modules.get("vllm"), "__version__", None),
         "cuda": torch.version.cuda or torch.version.hip,
         "driver": driver,
         "python": platform.python_version(),
@@ -37,11 +37,17 @@ def _versions():
 def _peak_gpu_bytes():
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
-        return 0
-    return sum(torch.cuda.max_memory_allocated(device) for device in range(torch.cuda.device_count()))
+        return report.worker_gpu_bytes
+    own = sum(torch.cuda.max_memory_allocated(device) for device in range(torch.cuda.device_count()))
+    return max(own, report.worker_gpu_bytes)
 
 
 def _run(spec, directory):
+    if spec["framework"] == "vllm":
+        from . import vllm_job
+
+        vllm_job.run(spec, directory, _versions)
+        return
     phase("importing")
     import torch
     import transformers

@@ -118,7 +118,7 @@ def load(spec):
 
         full = config.to_dict()
         full.setdefault("model_type", config.model_type)
-        _deep(given, tiny.shrink(full, [dotted for dotted, _ in spec["set"]]))
+        _deep(given, tiny.shrink(full, [dotted for dotted, _ in spec["set"]], heads=_tiny_heads(spec)))
         if spec["set"]:
             config = _build(kind, json.loads(json.dumps(given)), what)
     for dotted, value in spec["set"]:
@@ -129,6 +129,13 @@ def load(spec):
     if model["kind"] != "type":
         config._name_or_path = what
     return config
+
+
+def _tiny_heads(spec):
+    """vLLM has no attention kernels for heads as small as 16."""
+    from . import tiny
+
+    return tiny.HEADS // 2 if spec.get("framework") == "vllm" else tiny.HEADS
 
 
 def _class_of(given, what, spec):

@@ -121,7 +121,7 @@ def _keywords(spec, dtype):
     return keywords
 
 
-def _free_bytes(device):
+def free_bytes(device):
     import torch
 
     if device == "cuda":
@@ -191,7 +191,7 @@ def _refuse_what_does_not_fit(spec, model_class, run, config, dtype, device, pro
     trimmed = run == "generate" and _version(transformers) >= (4, 46)
     logit_rows = spec["batch"] * (1 if trimmed else prompt_tokens)
     parts = _estimate_bytes(config, weights, size, spec, prompt_tokens, logit_rows)
-    needed, free = sum(parts.values()), _free_bytes(device)
+    needed, free = sum(parts.values()), free_bytes(device)
     event("estimate", parameters=parameters, free_bytes=free, **{f"{key}_bytes": size for key, size in parts.items()})
     if not spec["memory_check"]:
         return
@@ -207,7 +207,7 @@ def _refuse_what_does_not_fit(spec, model_class, run, config, dtype, device, pro
             f"{gib(parts['kv_cache'])}, activations {gib(parts['activations'])}. Use a smaller --dtype or "
             "--batch, --tiny, or --set num_hidden_layers=N; --no-memory-check tries all the same.",
         )
-    host = _free_bytes("cpu")
+    host = free_bytes("cpu")
     if device != "cpu" and spec["weights"] == "real" and host is not None and weights > host:
         raise JobError(
             "failed",
@@ -292,3 +292,35 @@ def _check_positions(config, tokens):
             "usage",
             f"the model has {last} positions but {tokens} are asked for: fewer --prompt-tokens or --new-tokens.",
         )
+
+
+def longest(config):
+    """The positions that a model is made for; None where its configuration names none."""
+    text = _text(config)
+    found = _value(text, "max_position_embeddings") or _value(text, "n_positions")
+    return found if isinstance(found, int) and found > 0 else None
+
+
+def engine_bytes(spec, config, dtype, path, longest_tokens):
+    """(bytes by part, parameters) of a model in a serving engine, whose KV cache must hold the longest
+    sequence. Parameters are counted on Transformers' model of the same configuration; None where it has
+    none that can be built without memory."""
+    import torch
+
+    size = torch.empty((), dtype=dtype).element_size()
+    parameters = None
+    try:
+        model_class, _ = _classes(config)
+        with torch.device("meta"):
+            skeleton = _from_config(model_class, config, spec, dtype)
+        parameters = sum(item.numel() for item in skeleton.parameters())
+        del skeleton
+    except Exception as error:
+        note(f"parameters not counted: {type(error).__name__}: {error}"[:300])
+    weights = (parameters or 0) * size
+    if spec["weights"] == "real":
+        weights = _weights_on_disk(path) or weights
+    prompt = 0 if longest_tokens <= spec["new_tokens"] else longest_tokens - spec["new_tokens"]
+    one = {**spec, "batch": 1}
+    parts = _estimate_bytes(config, weights, size, one, prompt, spec["batch"])
+    return parts, parameters

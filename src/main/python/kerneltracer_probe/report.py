@@ -6,6 +6,9 @@ import time
 
 _descriptor = None
 
+# The GPU memory that other processes of the job had at their peak.
+worker_gpu_bytes = 0
+
 
 class JobError(Exception):
     """A failure whose kind is known. `kind` is an outcome of KernelTracer (`unsupported_model`, ...),

@@ -33,13 +33,17 @@ _KEY_VALUE_HEADS = (
 
 _WIDTHS = ("hidden_size n_embd d_model emb_dim embedding_dim dim embed_dim").split()
 
+# The sizes of an attention head: HIDDEN over the number of heads.
+_HEAD_DIMS = (
+    "head_dim dim_head d_head kv_channels attention_head_size query_pre_attn_scalar swa_head_dim global_head_dim"
+).split()
+
 # The name of a value and what it becomes; `min` rules only ever shrink.
 _FIXED = {
     **dict.fromkeys(
         (
-            "head_dim dim_head d_head kv_channels attention_head_size linear_key_head_dim "
-            "linear_value_head_dim index_head_dim v_head_dim qk_nope_head_dim query_pre_attn_scalar "
-            "swa_head_dim linear_head_dim global_head_dim mamba_d_head mamba_head_dim mamba_headdim"
+            "linear_key_head_dim linear_value_head_dim index_head_dim v_head_dim qk_nope_head_dim "
+            "linear_head_dim mamba_d_head mamba_head_dim mamba_headdim"
         ).split(),
         HEAD_DIM,
     ),
@@ -166,15 +170,15 @@ def _layers(config, changes, wanted, prefix):
                 changes[key] = min(config[key], len(kept) - 1)
 
 
-def _heads(config, changes):
+def _heads(config, changes, small):
     heads = next((config[key] for key in _HEAD_COUNTS if _is_count(config.get(key))), None)
     for key in _HEAD_COUNTS:
         if _is_count(config.get(key)) and config[key] > 0:
-            changes[key] = HEADS
+            changes[key] = small
     for key in _KEY_VALUE_HEADS:
         count = config.get(key)
         if _is_count(count) and count > 0:
-            changes[key] = 1 if count == 1 else HEADS if heads is not None and count >= heads else HEADS // 2
+            changes[key] = 1 if count == 1 else small if heads is not None and count >= heads else small // 2
 
 
 def _rope(config, changes):
@@ -204,18 +208,22 @@ def _rope(config, changes):
             changes[key] = {**rope, **new}
 
 
-def shrink(config, wanted=(), prefix=""):
+def shrink(config, wanted=(), prefix="", heads=HEADS):
     """The changes that make the configuration `config` (a dictionary) tiny. The dotted keys in `wanted`
-    will be set by the user: a number of layers among them is left alone, with what goes by layer."""
+    will be set by the user: a number of layers among them is left alone, with what goes by layer. Fewer
+    `heads` are larger ones."""
+    head_dim = HIDDEN // heads
     changes = {}
     _layers(config, changes, wanted, prefix)
-    _heads(config, changes)
+    _heads(config, changes, heads)
     widths = {config[key] for key in _WIDTHS if _is_count(config.get(key))}
     for key, value in config.items():
         if key in changes or not _is_count(value) or value <= 0:
             continue
         if key in _WIDTHS:
             changes[key] = HIDDEN
+        elif key in _HEAD_DIMS:
+            changes[key] = min(value, head_dim)
         elif key in _FIXED:
             changes[key] = min(value, _FIXED[key])
         elif key in _AT_MOST:
@@ -226,7 +234,7 @@ def shrink(config, wanted=(), prefix=""):
             changes[key] = min(value, 16)
     # Defaults that Transformers leaves empty but its models need.
     if "head_dim" in config and config["head_dim"] is None:
-        changes["head_dim"] = HEAD_DIM
+        changes["head_dim"] = head_dim
     if "num_experts_per_tok" in config and config["num_experts_per_tok"] is None:
         changes["num_experts_per_tok"] = 2
     if "qk_rope_head_dim" in changes and _is_count(config.get("head_dim")):
@@ -250,7 +258,7 @@ def shrink(config, wanted=(), prefix=""):
             and key not in changes
             and (key.endswith("_config") or key in ("encoder", "decoder", "text_encoder", "audio_encoder"))
         ):
-            small = shrink(value, wanted, f"{prefix}{key}.")
+            small = shrink(value, wanted, f"{prefix}{key}.", heads)
             if small:
                 kind = {"model_type": value["model_type"]} if value.get("model_type") else {}
                 changes[key] = {**kind, **small}

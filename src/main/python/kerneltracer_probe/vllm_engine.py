@@ -198,7 +198,8 @@ class Plan:
         ranks = 1 if self.device == "cpu" else self.ranks
         needed = sum(parts.values()) // ranks
         free, total = self._memory()
-        event("estimate", parameters=parameters, free_bytes=free, **{f"{key}_bytes": size for key, size in parts.items()})
+        sizes = {f"{key}_bytes": size for key, size in parts.items()}
+        event("estimate", parameters=parameters, free_bytes=free, **sizes)
         if not self.spec["memory_check"] or free is None:
             return
         what = (
@@ -207,7 +208,10 @@ class Plan:
             + f", KV cache of {longest} tokens {parts['kv_cache'] / _GIB:.1f} GiB, activations "
             f"{parts['activations'] / _GIB:.1f} GiB" + (f", over {ranks} GPUs" if ranks > 1 else "")
         )
-        hint = "Use --max-model-len, --tiny, --set num_hidden_layers=N or --tensor-parallel-size; --no-memory-check tries all the same."
+        hint = (
+            "Use --max-model-len, --tiny, --set num_hidden_layers=N or --tensor-parallel-size; "
+            "--no-memory-check tries all the same."
+        )
         if self.device == "cpu":
             if needed > free:
                 raise JobError(
@@ -389,7 +393,11 @@ class _causes:
 
     _LINE = re.compile(r"((?:\w+\.)*\w*(?:Error|Exception|OutOfMemory\w*)): (.*)")
     _FRAMES = ("Engine core initialization failed", "WorkerProc initialization failed", "See stack trace", "root cause")
-    _MEMORY = ("Free memory on device", "No available memory for the cache blocks", "is larger than the available KV cache")
+    _MEMORY = (
+        "Free memory on device",
+        "No available memory for the cache blocks",
+        "is larger than the available KV cache",
+    )
 
     def __init__(self, directory):
         self._log = os.path.join(directory, "job.log")
@@ -426,11 +434,6 @@ class _causes:
         return next((line.split("]", 1)[-1].strip() for line in lines if "died" in line), "")
 
 
-def load(spec, directory):
-    """The plan of a job's engine, with the weights' place in it."""
-    return Plan(spec, directory)
-
-
-def dump(arguments):
+def shown(arguments):
     """The engine's arguments for the log."""
     return json.dumps(arguments, default=str, sort_keys=True)

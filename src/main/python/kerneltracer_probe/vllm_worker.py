@@ -9,7 +9,7 @@ EXTENSION = f"{__name__}.KernelTracerWorker"
 
 
 def step_name(scheduled):
-    """A step as vLLM's own annotations name it from 0.14 on: `execute_context_2(32)_generation_0(0)`, how
+    """A step as vLLM's own annotations name it from 0.15 on: `execute_context_2(32)_generation_0(0)`, how
     many requests with how many tokens are in their prompts and how many generate."""
     cached = of(scheduled, "SchedulerOutput", "scheduled_cached_reqs")
     new = of(scheduled, "SchedulerOutput", "scheduled_new_reqs")
@@ -17,7 +17,7 @@ def step_name(scheduled):
     in_context = getattr(cached, "is_context_phase", None)
     counts = [0, 0, 0, 0]
     for request, tokens in of(scheduled, "SchedulerOutput", "num_scheduled_tokens").items():
-        # Before 0.14 nothing tells a prompt's later chunks: they have more than one token.
+        # Before 0.15 nothing tells a prompt's later chunks: they have more than one token.
         prompt = request in context or (in_context(request) if in_context is not None else tokens > 1)
         kind = 0 if prompt else 2
         counts[kind] += 1

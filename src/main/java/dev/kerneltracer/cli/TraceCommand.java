@@ -231,8 +231,7 @@ final class TraceCommand implements Callable<Integer> {
       List<JobResult> results) {
     try (ProgressLine progress = ProgressLine.start(reference.label(), quiet)) {
       Interpreter interpreter =
-          new InterpreterSearch(System.getenv(), python)
-              .find(framework, progress::show);
+          new InterpreterSearch(System.getenv(), python).find(framework, progress::show);
       String untested = framework.untested(interpreter);
       if (untested != null) {
         progress.say("kerneltracer: " + untested);

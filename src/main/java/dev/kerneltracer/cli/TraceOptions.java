@@ -213,8 +213,7 @@ final class TraceOptions {
         seed,
         warmup,
         memoryCheck,
-        new TraceSettings.Recording(
-            recordShapes, withStack, profileMemory, withFlops, keyAverages),
+        new TraceSettings.Recording(recordShapes, withStack, profileMemory, withFlops, keyAverages),
         engine);
   }
 

@@ -116,8 +116,7 @@ public record Tracer(
   /// @param names null for all
   /// @throws UserException for a name that no tracer of the framework bears
   public static List<Tracer> named(@Nullable List<String> names, String framework) {
-    List<Tracer> there =
-        ALL.stream().filter(tracer -> tracer.framework.equals(framework)).toList();
+    List<Tracer> there = ALL.stream().filter(tracer -> tracer.framework.equals(framework)).toList();
     if (names == null) {
       return there;
     }

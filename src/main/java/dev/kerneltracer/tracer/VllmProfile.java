@@ -8,8 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/// The result files of `vllm_profiler`. Workers of tensor parallel ranks write a trace each: rank 0's
-/// files lie in the job's directory, those of the others in `ranks/1`, `ranks/2` ….
+/// The result files of `vllm_profiler`. Workers of tensor parallel ranks write a trace each: rank
+/// 0's files lie in the job's directory, those of the others in `ranks/1`, `ranks/2` ….
 final class VllmProfile implements Results {
   @Override
   public Findings make(Path directory) {
