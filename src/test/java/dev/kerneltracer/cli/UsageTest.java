@@ -48,6 +48,12 @@ class UsageTest {
     "trace --model type:llama --top 0,--top",
     "'trace --model type:llama --tracers ,',no tracer",
     "trace --model type:llama --model-path .,mutually exclusive",
+    "trace --framework jax --model type:llama,'huggingface, vllm'",
+    "trace --model type:llama --max-model-len 64,--framework vllm",
+    "trace --framework vllm --model type:llama --max-model-len 0,--max-model-len must be",
+    "trace --framework vllm --model type:llama --gpu-memory-utilization 2,at most 1",
+    "trace --framework vllm --model type:llama --engine-arg seed,KEY=VALUE",
+    "trace --framework vllm --model type:llama --tracers torch_profiler,vllm_profiler",
     "trace,needs a model",
     "analyze,FILE",
     "analyze x.json --stpes 3,--steps"
