@@ -32,6 +32,15 @@ def _deaf_tree():
         time.sleep(60)
 
 
+def _patch_torch():
+    """Whoever runs after this in the same process fails, or counts something else."""
+    torch.nn.functional.silu = torch.relu
+    torch.Tensor.__add__ = lambda *_: 1 / 0
+    torch.set_default_dtype(torch.float64)
+    os.environ["HF_HUB_OFFLINE"] = "0"
+    os.chdir("/")
+
+
 class MisbehavingForCausalLM(LlamaForCausalLM):
     config_class = MisbehavingConfig
 
@@ -51,4 +60,9 @@ class MisbehavingForCausalLM(LlamaForCausalLM):
             self.eaten = [torch.ones(16 * 1024 * 1024) for _ in range(256)]
         if kind == "allocate_too_much":
             torch.empty(1 << 50)
+        if kind == "patch_torch":
+            _patch_torch()
+        if kind == "leak_memory":
+            torch.leaked = torch.ones(128 * 1024 * 1024)
+            torch.leaked += 1
         return super().forward(*inputs, **named)

@@ -1,10 +1,12 @@
 """One job: run_probe.py JOB.json. Its exit code is 0 where every file was written."""
 
+import atexit
 import faulthandler
 import json
 import os
 import resource
 import sys
+import threading
 import traceback
 
 from . import report
@@ -107,6 +109,14 @@ def main():
         peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         peak_gpu_bytes=_peak_gpu_bytes(),
     )
+    return 1 if failed else 0
+
+
+def leave(code):
+    """Ends the process as sys.exit does, but for taking every module apart, which is half a second with
+    torch: threads are awaited and what asked for a call at the exit gets it."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    return 1 if failed else 0
+    os._exit(code)

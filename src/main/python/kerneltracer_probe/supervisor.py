@@ -6,9 +6,11 @@ The other end of standard input is held by KernelTracer: end of file means that 
 went, and ends the whole session. A line `stop` on it asks for the same. The target is the leader of
 its own session and process group. This process is a subreaper, so that whatever the target leaves
 behind, in whatever session, becomes its child and is found. Events, one JSON line each, go to
-standard output, of which the target gets a copy (KERNELTRACER_EVENTS_FD) for its own. The target's
+standard output: its own, and those that the target writes to a pipe (KERNELTRACER_EVENTS_FD). Nobody
+else has a copy of standard output, so its end of file means that this process is gone. The target's
 output goes to LOG_FILE, or with `-` to the standard error of this process.
-Only the standard library, no site-packages: it starts in some 20 ms.
+Only the standard library, no site-packages: it starts in some 20 ms. warm.py does the same with one
+socket for both ends and a target that is forked, not executed.
 """
 
 import ctypes
@@ -25,11 +27,16 @@ PR_SET_CHILD_SUBREAPER = 36
 SAMPLE_SECONDS = 0.5
 
 
-def say(name, **fields):
-    line = json.dumps({"event": name, "time": time.time(), **fields}) + "\n"
+def say(events, name, **fields):
+    tell(events, (json.dumps({"event": name, "time": time.time(), **fields}) + "\n").encode())
+
+
+def tell(events, text):
     try:
-        os.write(1, line.encode())
+        while text:
+            text = text[os.write(events, text) :]
     except OSError:
+        # KernelTracer is gone: end of file on the other pipe is about to say so.
         pass
 
 
@@ -170,78 +177,117 @@ def reap():
         ended[pid] = status
 
 
-def start(log, command):
-    target = os.fork()
-    if target:
-        return target
-    try:
-        os.setsid()
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        events = os.dup(1)
-        os.set_inheritable(events, True)
-        os.environ["KERNELTRACER_EVENTS_FD"] = str(events)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
-        os.execvp(command[0], command)
-    except OSError as error:
-        os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
+def start(log, target, others):
+    """Forks the process that becomes the target by `target()`; (pid, descriptor of its events)."""
+    reading, writing = os.pipe()
+    us = os.getpid()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        os.set_blocking(reading, False)
+        return pid, reading
+    os.setsid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != us:
+        os._exit(127)
+    for descriptor in (reading, *others):
+        if descriptor > 2:
+            os.close(descriptor)
+    os.set_inheritable(writing, True)
+    os.environ["KERNELTRACER_EVENTS_FD"] = str(writing)
+    take_descriptors(log)
+    if log > 2:
+        os.close(log)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    target()
     os._exit(127)
 
 
-def main(arguments):
-    log_file, mark, grace = arguments[0], arguments[1], float(arguments[2])
-    command = arguments[arguments.index("--") + 1 :]
+def take_descriptors(log):
+    """Standard input from nowhere, output and errors to `log`."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(nothing)
+
+
+def execute(command):
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
+        os._exit(127)
+
+
+def forward(reading, events):
+    """Hands on what the target has to say; false at the end of it."""
+    while True:
+        try:
+            text = os.read(reading, 65536)
+        except BlockingIOError:
+            return True
+        if not text:
+            return False
+        tell(events, text)
+
+
+def supervise(control, events, log, mark, grace, target):
+    """Runs `target` to its end, and all that it left to theirs."""
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     os.environ["KERNELTRACER_MARK"] = mark
     kills_before = out_of_memory_kills()
-    log = 2 if log_file == "-" else os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    target = start(log, command)
-    say("started", pid=target)
+    pid, reading = start(log, target, {control, events})
+    say(events, "started", pid=pid)
 
     status = None
     peak = 0
     least_available = available_bytes()
     stopping = None
     poller = select.poll()
-    poller.register(0, select.POLLIN | select.POLLHUP)
+    poller.register(control, select.POLLIN | select.POLLHUP)
+    poller.register(reading, select.POLLIN | select.POLLHUP)
     wait = SAMPLE_SECONDS
     try:
-        poller.register(os.pidfd_open(target), select.POLLIN)
+        poller.register(os.pidfd_open(pid), select.POLLIN)
     except OSError:
         # An old kernel or a sandbox: look for the end more often instead of being told.
         wait = 0.05
+    sampled = 0
     while status is None:
         ready = [descriptor for descriptor, _ in poller.poll(wait * 1000)]
-        if 0 in ready:
-            if not os.read(0, 4096):
-                poller.unregister(0)
+        if reading in ready and not forward(reading, events):
+            poller.unregister(reading)
+        if control in ready:
+            if not received(control):
+                poller.unregister(control)
             if stopping is None:
                 stopping = time.monotonic()
-                kill(family(target), signal.SIGTERM)
+                kill(family(pid), signal.SIGTERM)
         if stopping is not None and time.monotonic() - stopping > grace:
-            kill(family(target), signal.SIGKILL)
-        peak = max(peak, resident_bytes(family(target)))
-        available = available_bytes()
-        if available is not None:
-            least_available = min(available, least_available or available)
-        status = reap().get(target)
+            kill(family(pid), signal.SIGKILL)
+        # An event may have woken us: /proc is not read more often than it tells something new.
+        if time.monotonic() - sampled > SAMPLE_SECONDS / 2:
+            sampled = time.monotonic()
+            peak = max(peak, resident_bytes(family(pid)))
+            available = available_bytes()
+            if available is not None:
+                least_available = min(available, least_available or available)
+        status = reap().get(pid)
 
-    stragglers = family(target)
+    stragglers = family(pid)
     if stragglers:
         kill(stragglers, signal.SIGTERM)
         patience = time.monotonic() + min(grace, 2)
-        while family(target) and time.monotonic() < patience:
+        while family(pid) and time.monotonic() < patience:
             time.sleep(0.05)
             reap()
         for _ in range(100):
-            left = family(target)
+            left = family(pid)
             if not left:
                 break
             kill(left, signal.SIGKILL)
@@ -249,16 +295,33 @@ def main(arguments):
             reap()
     kills = out_of_memory_kills()
     peak = max(peak, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+    forward(reading, events)
     say(
+        events,
         "ended",
         code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
         signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
         stragglers=len(stragglers),
-        left=len(family(target)),
+        left=len(family(pid)),
         peak_rss_bytes=peak,
         least_available_bytes=least_available,
         out_of_memory_kills=max(kills[path] - kills_before.get(path, kills[path]) for path in kills),
     )
+
+
+def received(control):
+    """Whether there was something to read; at the end of file, or of the connection, there is not."""
+    try:
+        return bool(os.read(control, 4096))
+    except OSError:
+        return False
+
+
+def main(arguments):
+    log_file, mark, grace = arguments[0], arguments[1], float(arguments[2])
+    command = arguments[arguments.index("--") + 1 :]
+    log = 2 if log_file == "-" else os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    supervise(0, 1, log, mark, grace, lambda: execute(command))
 
 
 if __name__ == "__main__":

@@ -128,6 +128,16 @@ final class TraceCommand implements Callable<Integer> {
       description = "For each tracer's process (default: 900, with vllm 1200).")
   private @Nullable Long timeoutSeconds;
 
+  @Option(
+      names = "--warm-start",
+      negatable = true,
+      fallbackValue = "true",
+      order = 8,
+      description =
+          "Fork each tracer's process from one that has imported torch (default: where there are"
+              + " several).")
+  private @Nullable Boolean warmStart;
+
   @Mixin private TraceOptions options = new TraceOptions();
 
   @Mixin private EngineOptions engine = new EngineOptions();
@@ -237,26 +247,30 @@ final class TraceCommand implements Callable<Integer> {
         progress.say("kerneltracer: " + untested);
       }
       Path probe = ProbeFiles.unpack(CacheDirectory.of(System.getenv()).path());
-      JobRunner runner =
-          new JobRunner(
-              interpreter,
-              probe,
-              timeout,
-              line -> progress.show(line, results.size(), chosen.size()));
       boolean skip = !force && ifExists == IfExists.SKIP;
       for (Tracer tracer : chosen) {
         plan.add(
             new TraceJob(
                 reference, tracer, Mode.EVAL, settings, outputDirectory, interpreter.packages()));
       }
-      for (TraceJob job : plan) {
-        JobResult result = runner.run(job, skip);
-        results.add(result);
-        if (result.fatal() != null) {
-          throw result.fatal();
-        }
-        if (result.status().outcome() == Outcome.CANCELLED) {
-          return;
+      boolean several = warmStart != null ? warmStart : plan.size() > 1;
+      boolean warm = several && framework == Framework.TRANSFORMERS;
+      try (JobRunner runner =
+          new JobRunner(
+              interpreter,
+              probe,
+              timeout,
+              warm,
+              line -> progress.show(line, results.size(), chosen.size()))) {
+        for (TraceJob job : plan) {
+          JobResult result = runner.run(job, skip);
+          results.add(result);
+          if (result.fatal() != null) {
+            throw result.fatal();
+          }
+          if (result.status().outcome() == Outcome.CANCELLED) {
+            return;
+          }
         }
       }
     }

@@ -6,7 +6,6 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,9 +21,10 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/// A process that is traced, under a supervisor of its own (`supervisor.py`). The supervisor's
-/// standard input is held open here: whatever becomes of this JVM, end of file there ends the whole
-/// session of the target.
+/// A process that is traced, under a supervisor of its own (`supervisor.py`). The line to the
+/// supervisor is held open here: whatever becomes of this JVM, its end ends the whole session of
+/// the target. Supervisor and target are started anew, or forked from a warm parent ([WarmStart]);
+/// all else is the same.
 public final class TargetProcess {
   /// After SIGTERM, before SIGKILL.
   public static final Duration GRACE = Duration.ofSeconds(5);
@@ -34,16 +34,15 @@ public final class TargetProcess {
 
   private static final String GONE = "gone";
 
-  private final Process supervisor;
+  private final SupervisorLine line;
   private final String mark;
   private final BlockingQueue<ProbeEvent> events = new LinkedBlockingQueue<>();
+  private final Thread reader;
 
-  private TargetProcess(Process supervisor, String mark) {
-    this.supervisor = supervisor;
+  TargetProcess(SupervisorLine line, String mark) {
+    this.line = line;
     this.mark = mark;
-    Thread.ofPlatform().daemon().name("events of " + mark).start(this::readEvents);
-    // A child of the target may keep the pipe open: the supervisor's end counts, not the pipe's.
-    Thread.ofPlatform().daemon().name("end of " + mark).start(this::awaitSupervisor);
+    this.reader = Thread.ofPlatform().daemon().name("events of " + mark).start(this::readEvents);
   }
 
   /// Starts `python ARGUMENTS` with `environment` added to ours; its output goes to `log`.
@@ -51,13 +50,13 @@ public final class TargetProcess {
   /// @throws UserException where the interpreter cannot be started
   public static TargetProcess start(
       Path python, Path probe, List<String> arguments, Map<String, String> environment, Path log) {
-    String mark = UUID.randomUUID().toString();
+    String mark = newMark();
     List<String> command = new ArrayList<>(List.of(python.toString()));
     command.addAll(arguments);
     ProcessBuilder builder = supervised(python, probe, log.toString(), mark, command);
     builder.environment().putAll(environment);
     builder.redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()));
-    return new TargetProcess(start(builder, python), mark);
+    return new TargetProcess(new SupervisorLine.Pipes(start(builder, python)), mark);
   }
 
   /// Runs any command (pip, uv) to its end, as a target is run: it cannot outlive this process.
@@ -74,7 +73,7 @@ public final class TargetProcess {
       Path directory,
       Consumer<String> lines)
       throws InterruptedException {
-    String mark = UUID.randomUUID().toString();
+    String mark = newMark();
     ProcessBuilder builder = supervised(python, probe, "-", mark, command);
     builder.directory(directory.toFile());
     builder.environment().clear();
@@ -82,9 +81,16 @@ public final class TargetProcess {
     Process process = start(builder, python);
     Thread output =
         Thread.ofPlatform().daemon().start(() -> readLines(process.getErrorStream(), lines));
-    ProcessEnd end = new TargetProcess(process, mark).await(Duration.ofDays(7), _ -> {});
+    ProcessEnd end =
+        new TargetProcess(new SupervisorLine.Pipes(process), mark)
+            .await(Duration.ofDays(7), _ -> {});
     output.join(GRACE);
     return end;
+  }
+
+  /// What a process and all that it starts bear in their environment.
+  static String newMark() {
+    return UUID.randomUUID().toString();
   }
 
   private static ProcessBuilder supervised(
@@ -96,7 +102,7 @@ public final class TargetProcess {
     return new ProcessBuilder(words);
   }
 
-  private static Process start(ProcessBuilder builder, Path python) {
+  static Process start(ProcessBuilder builder, Path python) {
     try {
       return builder.start();
     } catch (IOException e) {
@@ -105,6 +111,23 @@ public final class TargetProcess {
           "cannot start " + python + ": " + e.getMessage(),
           "See kerneltracer env doctor.",
           e);
+    }
+  }
+
+  /// Waits for the first event; null where the line ended before there was one.
+  ///
+  /// @throws InterruptedException when this thread was interrupted; nothing is left by then
+  @Nullable ProbeEvent firstEvent() throws InterruptedException {
+    try {
+      ProbeEvent event = events.poll(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+      if (event == null || event.name().equals(GONE)) {
+        lost();
+        return null;
+      }
+      return event;
+    } catch (InterruptedException e) {
+      lost();
+      throw e;
     }
   }
 
@@ -123,7 +146,7 @@ public final class TargetProcess {
             return lost();
           }
           timedOut = true;
-          stop();
+          line.stop();
           deadline = System.nanoTime() + PATIENCE.toNanos();
         } else if (event.name().equals("ended")) {
           return ended(event, timedOut);
@@ -134,19 +157,9 @@ public final class TargetProcess {
         }
       }
     } catch (InterruptedException e) {
-      stop();
+      line.stop();
       endUninterruptibly();
       throw e;
-    }
-  }
-
-  private void stop() {
-    try {
-      OutputStream in = supervisor.getOutputStream();
-      in.write("stop\n".getBytes(StandardCharsets.UTF_8));
-      in.flush();
-    } catch (IOException e) {
-      // The supervisor has ended: its last event tells.
     }
   }
 
@@ -155,7 +168,7 @@ public final class TargetProcess {
     boolean interrupted = false;
     while (true) {
       try {
-        if (!supervisor.waitFor(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+        if (!reader.join(Duration.ofNanos(deadline - System.nanoTime()))) {
           lost();
         }
         break;
@@ -185,7 +198,7 @@ public final class TargetProcess {
 
   /// The supervisor is gone or deaf: what bears the mark in its environment is ended from here.
   private ProcessEnd lost() {
-    supervisor.destroyForcibly();
+    line.cut();
     byte[] needle = ("KERNELTRACER_MARK=" + mark).getBytes(StandardCharsets.UTF_8);
     try (Stream<ProcessHandle> all = ProcessHandle.allProcesses()) {
       all.filter(process -> process.pid() != ProcessHandle.current().pid())
@@ -205,29 +218,21 @@ public final class TargetProcess {
     }
   }
 
+  /// The supervisor alone holds the other end, so the end of the line is its end.
   private void readEvents() {
-    readLines(supervisor.getInputStream(), line -> events.add(ProbeEvent.parse(line)));
+    readLines(line.events(), text -> events.add(ProbeEvent.parse(text)));
+    events.add(ProbeEvent.parse("{\"event\": \"" + GONE + "\"}"));
+    line.cut();
   }
 
-  private static void readLines(InputStream stream, Consumer<String> taker) {
+  static void readLines(InputStream stream, Consumer<String> taker) {
     try (BufferedReader lines =
         new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        taker.accept(line);
+      for (String text = lines.readLine(); text != null; text = lines.readLine()) {
+        taker.accept(text);
       }
     } catch (IOException e) {
-      // The pipe ended with the process: its end is told apart elsewhere.
+      // The line ended with the process: its end is told apart elsewhere.
     }
-  }
-
-  /// Tells the waiting thread that no `ended` will come, after a moment in which it still may.
-  private void awaitSupervisor() {
-    try {
-      supervisor.waitFor();
-      Thread.sleep(500);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    events.add(ProbeEvent.parse("{\"event\": \"" + GONE + "\"}"));
   }
 }

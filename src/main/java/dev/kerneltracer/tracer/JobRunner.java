@@ -9,6 +9,7 @@ import dev.kerneltracer.python.Origin;
 import dev.kerneltracer.python.ProbeEvent;
 import dev.kerneltracer.python.ProcessEnd;
 import dev.kerneltracer.python.TargetProcess;
+import dev.kerneltracer.python.WarmStart;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -22,24 +23,31 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
-/// Runs one job in a process of its own and always leaves a status file that says how it ended.
-public final class JobRunner {
+/// Runs jobs, each in a process of its own, and always leaves a status file that says how one
+/// ended.
+public final class JobRunner implements AutoCloseable {
   private final Interpreter python;
   private final Path probe;
   private final Duration timeout;
   private final Consumer<String> progress;
+  private final Map<String, String> environment;
+  private final @Nullable WarmStart warmStart;
 
   /// Makes a runner.
   ///
   /// @param python the interpreter that runs the model
   /// @param probe the directory of the probe's files
   /// @param timeout for the whole process of a job
+  /// @param warm fork the processes from one that has imported torch, where that can be
   /// @param progress takes a line on what the job is doing
-  public JobRunner(Interpreter python, Path probe, Duration timeout, Consumer<String> progress) {
+  public JobRunner(
+      Interpreter python, Path probe, Duration timeout, boolean warm, Consumer<String> progress) {
     this.python = python;
     this.probe = probe;
     this.timeout = timeout;
     this.progress = progress;
+    this.environment = environment(python, probe);
+    this.warmStart = warm ? new WarmStart(python.executable(), probe, environment, progress) : null;
   }
 
   /// Runs the job, or skips it where `skip` allows and an equal one has succeeded. An interrupt of
@@ -63,6 +71,30 @@ public final class JobRunner {
           "cannot write to " + directory + ": " + AtomicFile.reason(e),
           "Free some space, or choose an --output-dir you may write to.",
           e);
+    }
+  }
+
+  private static Map<String, String> environment(Interpreter python, Path probe) {
+    // The managed environment is complete: what else lies on a path could only contradict it.
+    Map<String, String> theirs = python.origin() == Origin.MANAGED ? Map.of() : System.getenv();
+    String more = theirs.getOrDefault("PYTHONPATH", "");
+    return Map.of(
+        "PYTHONHOME",
+        theirs.getOrDefault("PYTHONHOME", ""),
+        "PYTHONPATH",
+        more.isEmpty() ? probe.toString() : probe + File.pathSeparator + more,
+        "PYTHONUNBUFFERED",
+        "1",
+        "HF_HUB_OFFLINE",
+        "1",
+        "TOKENIZERS_PARALLELISM",
+        "false");
+  }
+
+  @Override
+  public void close() {
+    if (warmStart != null) {
+      warmStart.close();
     }
   }
 
@@ -98,16 +130,9 @@ public final class JobRunner {
       }
       Path specification = directory.resolve(JobDirectory.SPECIFICATION);
       AtomicFile.writeString(specification, job.specification().toPrettyString() + "\n");
-      TargetProcess process =
-          TargetProcess.start(
-              python.executable(),
-              probe,
-              List.of(probe.resolve("run_probe.py").toString(), specification.toString()),
-              environment(),
-              directory.resolve(JobDirectory.LOG));
       ProcessEnd processEnd;
       try {
-        processEnd = process.await(timeout, this::hear);
+        processEnd = start(specification).await(timeout, this::hear);
       } catch (InterruptedException e) {
         taken.removePartial();
         return end(Outcome.CANCELLED, "interrupted in phase " + phase);
@@ -140,21 +165,14 @@ public final class JobRunner {
           + missing.getFirst();
     }
 
-    private Map<String, String> environment() {
-      // The managed environment is complete: what else lies on a path could only contradict it.
-      Map<String, String> theirs = python.origin() == Origin.MANAGED ? Map.of() : System.getenv();
-      String more = theirs.getOrDefault("PYTHONPATH", "");
-      return Map.of(
-          "PYTHONHOME",
-          theirs.getOrDefault("PYTHONHOME", ""),
-          "PYTHONPATH",
-          more.isEmpty() ? probe.toString() : probe + File.pathSeparator + more,
-          "PYTHONUNBUFFERED",
-          "1",
-          "HF_HUB_OFFLINE",
-          "1",
-          "TOKENIZERS_PARALLELISM",
-          "false");
+    private TargetProcess start(Path specification) throws InterruptedException {
+      List<String> arguments =
+          List.of(probe.resolve("run_probe.py").toString(), specification.toString());
+      Path log = directory.resolve(JobDirectory.LOG);
+      TargetProcess forked = warmStart == null ? null : warmStart.start(arguments, Map.of(), log);
+      return forked != null
+          ? forked
+          : TargetProcess.start(python.executable(), probe, arguments, environment, log);
     }
 
     private void hear(ProbeEvent event) {

@@ -17,8 +17,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Kills the program, its supervisor or its target at random moments, over and over: nothing stays
-/// behind, no status lies, and the next run makes the same files as an undisturbed one.
+/// Kills the program, its warm parent, its supervisor or its target at random moments, over and
+/// over: nothing stays behind, no status lies, and the next run makes the same files as an
+/// undisturbed one.
 @Tag("soak")
 class ChaosTest {
   private static final Duration TIME =
@@ -31,7 +32,7 @@ class ChaosTest {
     long seed = System.nanoTime();
     Random random = new Random(seed);
     String python = RealPython.transformers().executable().toString();
-    run(python, directory.resolve("undisturbed")).end();
+    run(python, directory.resolve("undisturbed"), "--no-warm-start").end();
     String expected = counts(directory.resolve("undisturbed"));
 
     long deadline = System.nanoTime() + TIME.toNanos();
@@ -39,7 +40,8 @@ class ChaosTest {
     int killed = 0;
     do {
       Path outputs = directory.resolve("round" + rounds);
-      Running running = run(python, outputs);
+      String start = random.nextBoolean() ? "--warm-start" : "--no-warm-start";
+      Running running = run(python, outputs, start);
       Thread.sleep(random.nextInt(7_000));
       List<Long> victims = new ArrayList<>(running.targets());
       victims.add(running.process().pid());
@@ -52,7 +54,7 @@ class ChaosTest {
       if (Files.exists(results(outputs).resolve("_TRACE_STATUS.json"))) {
         assertThat(counts(outputs)).isEqualTo(expected);
       }
-      Run again = run(python, outputs).end();
+      Run again = run(python, outputs, start).end();
       assertThat(again.exitCode())
           .as("round %d of seed %d: %s", rounds, seed, again.err())
           .isZero();
@@ -66,10 +68,11 @@ class ChaosTest {
         rounds + " rounds, " + killed + " of them killed in the middle, seed " + seed);
   }
 
-  private static Running run(String python, Path outputs) throws IOException {
+  private static Running run(String python, Path outputs, String start) throws IOException {
     return new Program()
         .start(
             "trace",
+            start,
             "--model",
             "type:gpt2",
             "--tiny",

@@ -6,13 +6,14 @@ import java.nio.file.Path;
 
 /// A model directory whose own code (`misbehaving_model.py`) goes wrong in its forward pass, loaded
 /// by Transformers as any remote code.
-final class MisbehavingModel {
+public final class MisbehavingModel {
   private MisbehavingModel() {}
 
   /// Writes the model's directory below `parent`.
   ///
-  /// @param misbehaviour `raise, segfault, kill, exit, deaf_tree, eat_memory, allocate_too_much`
-  static Path write(Path parent, String misbehaviour) throws IOException {
+  /// @param misbehaviour `raise, segfault, kill, exit, deaf_tree, eat_memory, allocate_too_much,
+  ///   patch_torch, leak_memory`
+  public static Path write(Path parent, String misbehaviour) throws IOException {
     Path directory = Files.createDirectories(parent.resolve("misbehaving-" + misbehaviour));
     Path source =
         Path.of(

@@ -15,17 +15,24 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// Everything that goes wrong in a real run ends with an outcome that says so, a result directory
-/// with no half file in it, and no process left.
+/// with no half file in it, and no process left; the same whether the target is started anew or
+/// forked from a warm parent.
 @Tag("real")
+@ParameterizedClass
+@ValueSource(strings = {"--no-warm-start", "--warm-start"})
 class TraceFaultsTest {
   private static final JsonMapper JSON = new JsonMapper();
   private static String python = "";
+
+  @Parameter String start = "";
 
   @TempDir Path directory;
 
@@ -151,7 +158,7 @@ class TraceFaultsTest {
   void aFullDiskIsAFailureWithThatReason(String size) throws Exception {
     Path small = mount(size);
     try {
-      Run run = tiny("llama", small, "--tracers", "torch_profiler");
+      Run run = tiny(small, "--tracers", "torch_profiler");
 
       assertThat(run.exitCode()).isEqualTo(1);
       assertThat((run.out() + run.err()).replaceAll("\\s+", " "))
@@ -167,7 +174,7 @@ class TraceFaultsTest {
   void anOutputDirectoryThatCannotBeWrittenIsToldAtOnce() throws Exception {
     Path readOnly = mount("ro");
     try {
-      Run run = tiny("llama", readOnly);
+      Run run = tiny(readOnly);
 
       assertThat(run.exitCode()).isEqualTo(1);
       assertThat(run.err()).contains("cannot write to " + readOnly).contains("--output-dir");
@@ -180,7 +187,7 @@ class TraceFaultsTest {
   void oneOfTwoRunsOnTheSameDirectoryIsToldThatTheOtherIsAtWork() throws Exception {
     String[] command = command(MisbehavingModel.write(directory, "none"));
     Running first = new Program().start(command);
-    first.awaitFile(results("none").resolve("job.log"));
+    first.awaitFile(results("none").resolve("job.json"));
 
     Run second = new Program().run(command);
     Run done = first.end();
@@ -192,8 +199,13 @@ class TraceFaultsTest {
     assertThat(results("none").resolve("_TRACE_STATUS.json")).exists();
   }
 
-  private Run tiny(String type, Path outputs, String... more) throws Exception {
-    return new Program().runTiny(type, python, outputs, more);
+  private Run tiny(Path outputs, String... more) throws Exception {
+    return new Program()
+        .runTiny(
+            "llama",
+            python,
+            outputs,
+            Stream.concat(Stream.of(start), Stream.of(more)).toArray(String[]::new));
   }
 
   private Run misbehave(String how) throws Exception {
@@ -209,6 +221,7 @@ class TraceFaultsTest {
   private String[] command(Path model) {
     return new String[] {
       "trace",
+      start,
       "--model-path",
       model.toString(),
       "--weights",
