@@ -151,7 +151,7 @@ public final class Analysis {
             wanted,
             idle(tables.gaps, rows),
             links.idsAreCorrelations(),
-            rows.hasPython());
+            rows.hasModules());
     boolean first = traces.isEmpty();
     operators = first ? tables.operators : operators.plus(tables.operators);
     operatorKernels = first ? tables.operatorKernels : operatorKernels.plus(tables.operatorKernels);

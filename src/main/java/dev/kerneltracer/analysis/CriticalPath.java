@@ -193,14 +193,14 @@ public final class CriticalPath {
     return (piece + 1 < bounds[step + 1] ? starts[piece + 1] : ends[step]) - starts[piece];
   }
 
-  /// The call of an `nn.Module` around a piece; empty where the trace has none.
+  /// The call of a module around a piece; empty where the trace has none.
   public String module(int piece) {
     int row = rows[piece];
     if (row < 0) {
       return "";
     }
     int module = events.isModule(row) ? row : links.module(row);
-    return module < 0 ? "" : events.name(module);
+    return module < 0 ? "" : ModulePaths.label(events.name(module));
   }
 
   /// How much of a step's path is of one kind.

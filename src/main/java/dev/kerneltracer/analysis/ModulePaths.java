@@ -8,8 +8,13 @@ import java.util.Arrays;
 
 /// The distinct paths of nested module calls, such as `LlamaModel_0.LlamaDecoderLayer_3.Linear_5`,
 /// numbered so that a path comes after the one around it.
+///
+/// Where the probe's marks tell of the calls (`kerneltracer.module model.layers.3.mlp LlamaMLP`), a
+/// module has the path by which the model holds it, whoever calls it; the model itself, which has
+/// none, its class. Several paths of calls may lead to one module then.
 public final class ModulePaths {
   private static final String PREFIX = "nn.Module: ";
+  private static final String MARK = "kerneltracer.module ";
 
   /// Deeper than any model: what lies deeper counts for the module at that depth.
   private static final int DEEPEST = 100;
@@ -81,14 +86,50 @@ public final class ModulePaths {
     return parents[path];
   }
 
-  /// The module's name with its number, such as `Linear_5`.
+  /// The module's name with its number, such as `Linear_5`; by a mark its path.
   public String name(int path) {
-    String text = trace.strings().text(names[path]);
-    return text.startsWith(PREFIX) ? text.substring(PREFIX.length()) : text;
+    return label(trace.strings().text(names[path]));
+  }
+
+  /// The part of a row's name that names the module.
+  public static String label(String rowName) {
+    if (rowName.startsWith(MARK)) {
+      int end = rowName.lastIndexOf(' ');
+      return end <= MARK.length()
+          ? rowName.substring(end + 1)
+          : rowName.substring(MARK.length(), end);
+    }
+    return rowName.startsWith(PREFIX) ? rowName.substring(PREFIX.length()) : rowName;
+  }
+
+  private boolean isMarked(int path) {
+    return trace.strings().text(names[path]).startsWith(MARK);
   }
 
   public String text(int path) {
-    return parents[path] < 0 ? name(path) : text(parents[path]) + "." + name(path);
+    return parents[path] < 0 || isMarked(path)
+        ? name(path)
+        : text(parents[path]) + "." + name(path);
+  }
+
+  /// Whether a module is called within itself, where a path leads.
+  boolean isWithinItself(int path) {
+    for (int at = parents[path]; at >= 0; at = parents[at]) {
+      if (names[at] == names[path]) {
+        return isMarked(path);
+      }
+    }
+    return false;
+  }
+
+  /// The class of the module, such as `Linear`.
+  public String className(int path) {
+    return isMarked(path)
+        ? trace
+            .strings()
+            .text(names[path])
+            .substring(trace.strings().text(names[path]).lastIndexOf(' ') + 1)
+        : className(name(path));
   }
 
   /// The class of a module's name: `Linear` of `Linear_5`.
@@ -103,11 +144,17 @@ public final class ModulePaths {
   }
 
   /// The number of the layer that a path lies in: of the outermost module whose class ends in
-  /// `Layer` or `Block`, such as `Qwen2DecoderLayer_3`; -1 for none.
+  /// `Layer` or `Block`, such as `Qwen2DecoderLayer_3`; by marks the first number in the path of
+  /// the outermost module that has one; -1 for none.
   public int layer(int path) {
     int layer = -1;
     for (int at = path; at >= 0; at = parents[at]) {
       String name = name(at);
+      if (isMarked(at)) {
+        int number = firstNumber(name);
+        layer = number >= 0 ? number : layer;
+        continue;
+      }
       String type = className(name);
       if ((type.endsWith("Layer") || type.endsWith("Block"))
           && name.length() - type.length() <= 10
@@ -116,5 +163,16 @@ public final class ModulePaths {
       }
     }
     return layer;
+  }
+
+  private static int firstNumber(String path) {
+    for (String part : path.split("\\.", -1)) {
+      if (part.length() <= 9
+          && !part.isEmpty()
+          && part.chars().allMatch(c -> c >= '0' && c <= '9')) {
+        return Integer.parseInt(part);
+      }
+    }
+    return -1;
   }
 }

@@ -11,15 +11,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// The modules by the path of nested calls that leads to them; most device time first. Empty where
-/// the trace has no Python functions (`with_stack`).
+/// The modules, each by its path as [ModulePaths] has it; most device time first. Empty where the
+/// trace has neither Python functions (`with_stack`) nor marks of modules.
 public record ModuleTable(List<Row> rows) {
   public ModuleTable {
     rows = List.copyOf(rows);
   }
 
-  /// All calls of one module from one place. What is launched in a module counts for those around
-  /// it too, so the rows do not add up; those whose path has no dot do.
+  /// All calls of one module, without marks those from one place. What is launched in a module
+  /// counts for those around it too, so the rows do not add up; those that no other module calls
+  /// do.
   ///
   /// @param module such as `LlamaForCausalLM_0.LlamaModel_0.LlamaDecoderLayer_3`
   /// @param moduleClass such as `LlamaDecoderLayer`
@@ -116,18 +117,29 @@ public record ModuleTable(List<Row> rows) {
           kernels[parent] += kernels[path];
         }
         if (calls[path] + kernels[path] + device[path] > 0) {
+          // The outer call of a module holds the inner one's time already.
+          boolean outer = !paths.isWithinItself(path);
           rows.add(
               new Row(
                   paths.text(path),
-                  ModulePaths.className(paths.name(path)),
+                  paths.className(path),
                   calls[path],
-                  cpu[path],
-                  device[path],
-                  kernelTime[path],
-                  kernels[path]));
+                  outer ? cpu[path] : 0,
+                  outer ? device[path] : 0,
+                  outer ? kernelTime[path] : 0,
+                  outer ? kernels[path] : 0));
         }
       }
-      return sorted(rows);
+      return sorted(merged(rows));
+    }
+
+    /// Marks name a module alike wherever it is called from.
+    private static List<Row> merged(List<Row> rows) {
+      Map<String, Row> byModule = new LinkedHashMap<>();
+      for (Row row : rows) {
+        byModule.merge(row.module, row, Row::plus);
+      }
+      return new ArrayList<>(byModule.values());
     }
 
     private int path(int row) {

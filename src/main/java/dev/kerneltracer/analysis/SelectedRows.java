@@ -12,7 +12,7 @@ public final class SelectedRows {
   private final RowList operators = new RowList();
   private final RowList modules = new RowList();
   private final Selection selection;
-  private boolean python;
+  private boolean modulesRecorded;
   private long firstStartNs = Long.MAX_VALUE;
   private long lastEndNs = Long.MIN_VALUE;
 
@@ -35,8 +35,8 @@ public final class SelectedRows {
       case KERNEL -> kernels.add(row);
       case MEMCPY, MEMSET -> copies.add(row);
       case OPERATOR -> operators.add(row);
-      case PYTHON_FUNCTION -> {
-        python = true;
+      case PYTHON_FUNCTION, MODULE -> {
+        modulesRecorded = true;
         if (events.isModule(row)) {
           modules.add(row);
         }
@@ -90,9 +90,9 @@ public final class SelectedRows {
     return modules.get(index);
   }
 
-  /// Whether there are Python functions.
-  boolean hasPython() {
-    return python;
+  /// Whether modules could be seen: there are Python functions or marks.
+  boolean hasModules() {
+    return modulesRecorded;
   }
 
   /// From the first start to the last end of all but the profiler's own rows and those that have no

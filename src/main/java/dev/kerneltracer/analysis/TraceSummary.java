@@ -20,7 +20,7 @@ import java.util.OptionalInt;
 /// @param selectedSteps the selected ones by their index among all
 /// @param idleNs the time of the selected gaps by cause, over all devices
 /// @param idsAreCorrelations see [dev.kerneltracer.trace.TraceLinks#idsAreCorrelations]
-/// @param hasModules whether the trace has Python functions
+/// @param hasModules whether the trace has Python functions or marks of modules
 public record TraceSummary(
     String file,
     OptionalInt rank,

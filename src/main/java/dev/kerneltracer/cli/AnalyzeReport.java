@@ -302,7 +302,7 @@ final class AnalyzeReport {
                   "an operator " + joined(sum(Totals::kernelsJoinedToOperator), count),
                   "a module " + joined(sum(Totals::kernelsJoinedToModule), count))));
       if (analysis.traces().stream().noneMatch(TraceSummary::hasModules)) {
-        text.append(" (no Python functions recorded)");
+        text.append(" (no Python functions or module marks recorded)");
       }
     } else {
       text.setLength(text.indexOf(";"));

@@ -12,9 +12,15 @@ public enum Category {
   MEMCPY,
   MEMSET,
   PYTHON_FUNCTION,
+  /// The call of a module that an annotation marks: `kerneltracer.module PATH CLASS`.
+  MODULE,
   /// Kineto's own row over the whole profile.
   PROFILER_SPAN,
   OTHER;
+
+  /// No `cat` that a trace has: what a mark is told by is its name, as torch writes fast
+  /// annotations among the operators.
+  static final String MODULE_MARK = "(kerneltracer.module)";
 
   /// The category of the text in `cat`, which is taken as it stands. Only runtime rows (the calls
   /// that launch) may be written in any case: `cuda_runtime`, `cuda_driver`, `Runtime`, `Driver`,
@@ -28,6 +34,7 @@ public enum Category {
       case "gpu_memcpy", "Memcpy" -> MEMCPY;
       case "gpu_memset", "Memset" -> MEMSET;
       case "python_function" -> PYTHON_FUNCTION;
+      case MODULE_MARK -> MODULE;
       case "Trace" -> PROFILER_SPAN;
       default -> isRuntime(text.toLowerCase(Locale.ROOT)) ? RUNTIME : OTHER;
     };

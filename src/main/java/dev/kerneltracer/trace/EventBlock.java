@@ -1,14 +1,18 @@
 package dev.kerneltracer.trace;
 
+import java.nio.charset.StandardCharsets;
+
 /// The events of a small part of a trace, on their way to [Events]: plain arrays, so that filling
 /// them takes little code and the room is used again.
 final class EventBlock {
+  private static final byte[] MODULE_MARK = "kerneltracer.module ".getBytes(StandardCharsets.UTF_8);
 
   private final int capacity;
   private final EventTables tables;
   private final StringTable strings;
   private final int memoryName;
   private final int flowCategory;
+  private final byte moduleCategory;
 
   final int[] names;
   final byte[] categories;
@@ -47,6 +51,7 @@ final class EventBlock {
   int size;
   int deviceCount;
   int operatorCount;
+  int moduleCount;
   long seen;
   boolean phaseSeen;
   long unusableTimes;
@@ -59,6 +64,7 @@ final class EventBlock {
     this.strings = tables.strings();
     this.memoryName = strings.intern("[memory]");
     this.flowCategory = strings.intern("fwdbwd");
+    this.moduleCategory = tables.categories().id(strings.intern(Category.MODULE_MARK), strings);
     names = new int[capacity];
     categories = new byte[capacity];
     threads = new int[capacity];
@@ -90,6 +96,7 @@ final class EventBlock {
     size = 0;
     deviceCount = 0;
     operatorCount = 0;
+    moduleCount = 0;
     seen = 0;
     phaseSeen = false;
     unusableTimes = 0;
@@ -148,6 +155,11 @@ final class EventBlock {
   private void addComplete(EventParser event) {
     byte categoryId = category(event);
     Category category = tables.categories().category(categoryId);
+    if (isModuleMark(category, event.text(Field.NAME))) {
+      categoryId = moduleCategory;
+      category = Category.MODULE;
+      moduleCount++;
+    }
     long start = event.nanoseconds(Field.START);
     long duration = event.has(Field.DURATION) ? event.nanoseconds(Field.DURATION) : 0;
     if (start == DecimalNumber.UNUSABLE || duration == DecimalNumber.UNUSABLE) {
@@ -174,11 +186,17 @@ final class EventBlock {
     }
   }
 
+  private boolean isModuleMark(Category category, int name) {
+    return (category == Category.OPERATOR || category == Category.ANNOTATION)
+        && name >= 0
+        && strings.startsWith(name, MODULE_MARK);
+  }
+
   private int addDetail(Category category, EventParser event, int process, int thread) {
     return switch (category) {
       case KERNEL, MEMCPY, MEMSET -> addDeviceWork(event, process, thread);
       case OPERATOR -> addOperator(event);
-      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PYTHON_FUNCTION, PROFILER_SPAN, OTHER -> -1;
+      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PYTHON_FUNCTION, MODULE, PROFILER_SPAN, OTHER -> -1;
     };
   }
 

@@ -37,6 +37,7 @@ public final class Events {
   private final Flows flows = new Flows();
 
   private long seen;
+  private long moduleMarks;
   private boolean phaseSeen;
   private long unusableTimes;
   private long negativeDurations;
@@ -61,6 +62,7 @@ public final class Events {
     memory.addAll(part.memory);
     flows.addAll(part.flows);
     seen += part.seen;
+    moduleMarks += part.moduleCount;
     phaseSeen |= part.phaseSeen;
     unusableTimes += part.unusableTimes;
     negativeDurations += part.negativeDurations;
@@ -234,9 +236,14 @@ public final class Events {
     return callStacks.get(detail(row));
   }
 
-  /// Whether a Python function is the call of an `nn.Module`.
+  /// Whether a row is the call of a module: a mark of one or, in a trace without marks, the Python
+  /// function of an `nn.Module`.
   public boolean isModule(int row) {
-    return category(row) == Category.PYTHON_FUNCTION
+    Category category = category(row);
+    if (moduleMarks > 0) {
+      return category == Category.MODULE;
+    }
+    return category == Category.PYTHON_FUNCTION
         && names.get(row) >= 0
         && strings.startsWith(names.get(row), MODULE_PREFIX);
   }

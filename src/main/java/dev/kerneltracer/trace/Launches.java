@@ -56,7 +56,7 @@ final class Launches {
             operatorCount++;
           }
         }
-        case ANNOTATION, GPU_ANNOTATION, PYTHON_FUNCTION, PROFILER_SPAN, OTHER -> {}
+        case ANNOTATION, GPU_ANNOTATION, PYTHON_FUNCTION, MODULE, PROFILER_SPAN, OTHER -> {}
       }
     }
   }

@@ -101,7 +101,7 @@ public final class RowSort {
     return switch (category) {
       case PROFILER_SPAN, OTHER -> 0;
       case ANNOTATION, GPU_ANNOTATION -> 1;
-      case PYTHON_FUNCTION -> 2;
+      case PYTHON_FUNCTION, MODULE -> 2;
       case OPERATOR -> 3;
       case RUNTIME -> 4;
       case KERNEL, MEMCPY, MEMSET -> 5;

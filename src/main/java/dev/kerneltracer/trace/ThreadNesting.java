@@ -4,7 +4,8 @@ import java.util.Arrays;
 
 /// What encloses what in time, on each thread of the CPU.
 final class ThreadNesting {
-  /// Per row the innermost row around it on its thread, -1 for none: any CPU row but Python's …
+  /// Per row the innermost row around it on its thread, -1 for none: any CPU row but Python's and
+  /// modules' …
   final int[] parent;
 
   /// … an operator …
@@ -13,7 +14,7 @@ final class ThreadNesting {
   /// … a Python function …
   final int[] python;
 
-  /// … a Python function that is the call of a module …
+  /// … the call of a module, see [Events#isModule] …
   final int[] module;
 
   /// … a user's annotation.
@@ -66,8 +67,8 @@ final class ThreadNesting {
           category == Category.OPERATOR ? operators.open(row, start, end) : operators.top();
       annotation[row] =
           category == Category.ANNOTATION ? annotations.open(row, start, end) : annotations.top();
-      if (category == Category.PYTHON_FUNCTION) {
-        python[row] = pythons.open(row, start, end);
+      if (category == Category.PYTHON_FUNCTION || category == Category.MODULE) {
+        python[row] = category == Category.MODULE ? pythons.top() : pythons.open(row, start, end);
         module[row] = events.isModule(row) ? modules.open(row, start, end) : modules.top();
       } else {
         python[row] = pythons.top();

@@ -2,8 +2,8 @@ package dev.kerneltracer.trace;
 
 import java.util.Arrays;
 
-/// The rows of the CPU (operators, annotations, runtime calls, Python functions) by thread, each
-/// thread's in order of start, what encloses before what it encloses.
+/// The rows of the CPU (operators, annotations, runtime calls, Python functions, module marks) by
+/// thread, each thread's in order of start, what encloses before what it encloses.
 public final class ThreadRows {
   private final Events events;
   private final int[] rows;
@@ -35,7 +35,7 @@ public final class ThreadRows {
 
   private static boolean nests(Category category) {
     return switch (category) {
-      case OPERATOR, ANNOTATION, RUNTIME, PYTHON_FUNCTION -> true;
+      case OPERATOR, ANNOTATION, RUNTIME, PYTHON_FUNCTION, MODULE -> true;
       case GPU_ANNOTATION, KERNEL, MEMCPY, MEMSET, PROFILER_SPAN, OTHER -> false;
     };
   }

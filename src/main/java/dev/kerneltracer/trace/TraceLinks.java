@@ -83,8 +83,8 @@ public final class TraceLinks {
     return nesting.parent[row];
   }
 
-  /// The innermost call of an `nn.Module` around a row, or around its launch; of backward device
-  /// work that around its forward operator.
+  /// The innermost call of a module, as in [Events#isModule], around a row, or around its launch;
+  /// of backward device work that around its forward operator.
   public int module(int row) {
     return nesting.module[row];
   }

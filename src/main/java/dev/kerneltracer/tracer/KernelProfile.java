@@ -1,6 +1,7 @@
 package dev.kerneltracer.tracer;
 
 import dev.kerneltracer.analysis.CallStacks;
+import dev.kerneltracer.analysis.ModulePaths;
 import dev.kerneltracer.analysis.OperatorCalls;
 import dev.kerneltracer.analysis.OperatorKernelTable;
 import dev.kerneltracer.report.JsonFile;
@@ -166,7 +167,7 @@ final class KernelProfile {
     writeNumberOrText(json, trace.strings().text(events.stream(kernel)));
     json.writeStringProperty("kernel_grid", trace.strings().text(events.grid(kernel)));
     json.writeStringProperty("kernel_block", trace.strings().text(events.block(kernel)));
-    json.writeStringProperty("module", module < 0 ? "" : events.name(module));
+    json.writeStringProperty("module", module < 0 ? "" : ModulePaths.label(events.name(module)));
     json.writeEndObject();
   }
 

@@ -41,7 +41,7 @@ final class TraceValues {
         text.append('|').append(events.forwardThread(row));
         text.append('|').append(text(trace, events.callStack(row)));
       }
-      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PYTHON_FUNCTION, PROFILER_SPAN, OTHER -> {}
+      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PYTHON_FUNCTION, MODULE, PROFILER_SPAN, OTHER -> {}
     }
     int collective = events.collectives().find(row);
     if (collective >= 0) {
