@@ -28,6 +28,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     footer = {
       "  kerneltracer trace --model type:qwen3 --tiny",
       "  kerneltracer analyze trace.json.gz --output-dir tables",
+      "  kerneltracer models download Qwen/Qwen3-0.6B",
       "  kerneltracer env doctor",
       "",
       "Exit codes: 0 all good, 1 some jobs failed, 2 usage, 3 environment (no Python,",
@@ -105,6 +106,7 @@ public final class Main {
     Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
     commands.put("trace", TraceCommand::new);
     commands.put("analyze", AnalyzeCommand::new);
+    commands.put("models", ModelsCommand::new);
     commands.put("env", EnvCommand::new);
     commands.put("completion", CompletionCommand::new);
     return commands;

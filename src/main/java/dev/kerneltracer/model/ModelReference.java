@@ -71,6 +71,11 @@ public sealed interface ModelReference {
 
   Pattern TYPE_NAME = Pattern.compile("[A-Za-z0-9][\\w.-]*");
 
+  /// Whether it may be the name of a model on the hub, and so a path of the cache.
+  static boolean isHubName(String text) {
+    return HUB_NAME.matcher(text).matches() && !text.contains("..") && !text.contains("--");
+  }
+
   /// What `--model TEXT` means.
   ///
   /// @throws UserException where the text is no model or the model is not there
@@ -83,7 +88,7 @@ public sealed interface ModelReference {
       }
       return new Type(name);
     }
-    if (HUB_NAME.matcher(text).matches() && !text.contains("..")) {
+    if (isHubName(text)) {
       return HubCache.of(environment).find(text);
     }
     if (Files.isDirectory(Path.of(text))) {

@@ -21,7 +21,16 @@ class UsageTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"--help", "trace --help", "analyze --help", "env --help", "env doctor --help"})
+      strings = {
+        "--help",
+        "trace --help",
+        "analyze --help",
+        "env --help",
+        "env doctor --help",
+        "models --help",
+        "models download --help",
+        "models check --help"
+      })
   void everyHelpFitsTheTerminalAndHasAnExample(String line) throws Exception {
     Run run = new Program().run(line.split(" ", -1));
 
@@ -56,6 +65,8 @@ class UsageTest {
     "trace --framework vllm --model type:llama --tracers torch_profiler,vllm_profiler",
     "trace,needs a model",
     "analyze,FILE",
+    "models download,NAME",
+    "models download org/name --download-workers 0,--download-workers",
     "analyze x.json --stpes 3,--steps"
   })
   void aWrongCommandLineSaysWhatIsWrong(String line, String word) throws Exception {
