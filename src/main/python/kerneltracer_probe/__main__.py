@@ -59,7 +59,7 @@ def _run(spec, directory):
     phase("configuring")
     from . import configuration, models, tracers, workload
 
-    trace = tracers.find(spec["tracer"])
+    trace = tracers.find(spec)
     config = configuration.load(spec)
     device = models.pick_device(spec["device"])
     event("device", device=device)

@@ -139,9 +139,11 @@ def _from_config(model_class, config, spec, dtype):
     return model_class._from_config(config, **keywords)
 
 
-def _estimate_bytes(config, weights, size, spec, prompt_tokens, logit_rows):
+def _estimate_bytes(config, weights, size, spec, run, prompt_tokens, logit_rows):
     """Memory of a run by part: KV cache = 2 x layers x key-value heads x head size x bytes x sequences x
-    tokens; activations = tokens of the prefill x (4 hidden + 3 widest layer) x bytes, and logits in f32."""
+    tokens; activations = tokens of the prefill x (4 hidden + 3 widest layer) x bytes, and logits in f32.
+    Training keeps every layer's activations, and beside the logits in f32 their gradient; gradients are as
+    large as the weights, and AdamW keeps two numbers for each."""
     text = _text(config)
 
     def value(*names, default=0):
@@ -159,11 +161,27 @@ def _estimate_bytes(config, weights, size, spec, prompt_tokens, logit_rows):
     wide = max(value("intermediate_size", "n_inner", "ffn_dim", default=4 * hidden), hidden)
     tokens = spec["batch"] * prompt_tokens
     cached = tokens + spec["batch"] * spec["new_tokens"]
+    if run == "train":
+        layer = tokens * (8 * hidden + 4 * wide) * size
+        return {
+            "weights": weights,
+            "gradients": weights,
+            "optimizer": 2 * weights,
+            "activations": layers * layer + 3 * logit_rows * value("vocab_size") * 4,
+        }
     return {
         "weights": weights,
         "kv_cache": 2 * layers * kv_heads * head_dim * size * cached,
         "activations": tokens * (4 * hidden + 3 * wide) * size + logit_rows * value("vocab_size") * 4,
     }
+
+
+_PARTS = {
+    "kv_cache": "KV cache",
+    "gradients": "gradients",
+    "optimizer": "AdamW's state",
+    "activations": "activations",
+}
 
 
 def _weights_on_disk(directory):
@@ -190,7 +208,7 @@ def _refuse_what_does_not_fit(spec, model_class, run, config, dtype, device, pro
     # generate() computes the last position's logits alone: some models from 4.45 on, most from 4.46 on.
     trimmed = run == "generate" and _version(transformers) >= (4, 46)
     logit_rows = spec["batch"] * (1 if trimmed else prompt_tokens)
-    parts = _estimate_bytes(config, weights, size, spec, prompt_tokens, logit_rows)
+    parts = _estimate_bytes(config, weights, size, spec, run, prompt_tokens, logit_rows)
     needed, free = sum(parts.values()), free_bytes(device)
     event("estimate", parameters=parameters, free_bytes=free, **{f"{key}_bytes": size for key, size in parts.items()})
     if not spec["memory_check"]:
@@ -202,10 +220,11 @@ def _refuse_what_does_not_fit(spec, model_class, run, config, dtype, device, pro
     if free is not None and needed > free:
         raise JobError(
             "failed",
-            f"needs {gib(needed)} on {device} but {gib(free)} are free: weights {gib(parts['weights'])} "
-            f"({parameters / 1e9:.2f} B parameters in {str(dtype).removeprefix('torch.')}), KV cache "
-            f"{gib(parts['kv_cache'])}, activations {gib(parts['activations'])}. Use a smaller --dtype or "
-            "--batch, --tiny, or --set num_hidden_layers=N; --no-memory-check tries all the same.",
+            f"needs {gib(needed)} on {device} but {gib(free)} are free: weights {gib(parts.pop('weights'))} "
+            f"({parameters / 1e9:.2f} B parameters in {str(dtype).removeprefix('torch.')}), "
+            + ", ".join(f"{_PARTS[key]} {gib(size)}" for key, size in parts.items())
+            + ". Use a smaller --dtype or --batch, --tiny, or --set num_hidden_layers=N; --no-memory-check tries "
+            "all the same.",
         )
     host = free_bytes("cpu")
     if device != "cpu" and spec["weights"] == "real" and host is not None and weights > host:
@@ -221,6 +240,8 @@ def build(spec, config, device, prompt_tokens):
     import torch
 
     model_class, run = _classes(config)
+    if spec["mode"] == "train":
+        run = "train"
     # The last generated token is never fed back.
     _check_positions(config, prompt_tokens + (spec["new_tokens"] - 1 if run == "generate" else 0))
     dtype = pick_dtype(spec["dtype"], config, device)

@@ -29,7 +29,8 @@ record StepName(
   }
 
   private static final Pattern PROBE =
-      Pattern.compile("kerneltracer\\.(prefill|decode|forward)((?: \\w+=\\d{1,9})*)");
+      Pattern.compile(
+          "kerneltracer\\.(prefill|decode|forward|backward|optimizer)((?: \\w+=\\d{1,9})*)");
   private static final Pattern PROBE_NUMBER = Pattern.compile(" (\\w+)=(\\d+)");
   // vLLM; builds for ROCm put the sums of query and key lengths into the brackets.
   private static final Pattern VLLM =
@@ -86,6 +87,9 @@ record StepName(
       case "prefill" ->
           new StepName(Kind.PROBE, Steps.Phase.PREFILL, "", -1, all, all < 0 ? -1 : 0, batch);
       case "decode" -> new StepName(Kind.PROBE, Steps.Phase.DECODE, "", -1, 0, batch, batch);
+      case "backward" ->
+          new StepName(Kind.PROBE, Steps.Phase.BACKWARD, "", -1, all, all < 0 ? -1 : 0, batch);
+      case "optimizer" -> new StepName(Kind.PROBE, Steps.Phase.OPTIMIZER, "", -1, 0, 0, 0);
       default ->
           new StepName(Kind.PROBE, Steps.Phase.FORWARD, "", -1, all, all < 0 ? -1 : 0, batch);
     };

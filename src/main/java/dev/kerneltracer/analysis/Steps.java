@@ -52,8 +52,11 @@ public final class Steps {
     DECODE,
     /// Prompts and generation in one batch.
     MIXED,
-    /// A forward pass of a model that does not generate.
+    /// A forward pass of a model that does not generate, or of a step of training, with its loss.
     FORWARD,
+    BACKWARD,
+    /// The optimizer's update of the weights.
+    OPTIMIZER,
     UNKNOWN;
 
     /// As tables have it; empty where unknown.

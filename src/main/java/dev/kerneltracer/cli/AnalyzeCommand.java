@@ -91,7 +91,8 @@ final class AnalyzeCommand implements Callable<Integer> {
       paramLabel = "PHASE",
       order = 4,
       converter = PhasesConverter.class,
-      description = "Only steps of this phase: prefill, decode, mixed, forward.")
+      description =
+          "Only steps of this phase: prefill, decode, mixed, forward, backward, optimizer.")
   private Set<String> phases = Set.of();
 
   @Option(
@@ -333,7 +334,8 @@ final class AnalyzeCommand implements Callable<Integer> {
 
   /// Reads `prefill,mixed`.
   static final class PhasesConverter implements ITypeConverter<Set<String>> {
-    private static final List<String> PHASES = List.of("prefill", "decode", "mixed", "forward");
+    private static final List<String> PHASES =
+        List.of("prefill", "decode", "mixed", "forward", "backward", "optimizer");
 
     @Override
     public Set<String> convert(String text) {

@@ -46,7 +46,8 @@ import picocli.CommandLine.Spec;
       "  kerneltracer trace --model type:llama --set num_hidden_layers=2 --batch 4",
       "  kerneltracer trace --model org/name --device cuda --prompt \"Hello\" --new-tokens 32",
       "  kerneltracer trace --framework vllm --model type:qwen3 --tiny --enforce-eager",
-      "  kerneltracer trace --model-path ./my-model --tracers torch_dispatch --format json"
+      "  kerneltracer trace --model-path ./my-model --tracers torch_dispatch --format json",
+      "  kerneltracer trace --model type:llama --tiny --mode train --tracers 'print_*'"
     })
 final class TraceCommand implements Callable<Integer> {
   private static final long LONGEST_TIMEOUT_SECONDS = 31_536_000;
@@ -79,23 +80,7 @@ final class TraceCommand implements Callable<Integer> {
     }
   }
 
-  @Option(
-      names = "--framework",
-      paramLabel = "NAME",
-      order = 3,
-      completionCandidates = FrameworkNames.class,
-      converter = FrameworkNames.class,
-      description =
-          "What runs the model: huggingface (Transformers) or vllm (default: huggingface).")
-  private Framework framework = Framework.TRANSFORMERS;
-
-  @Option(
-      names = "--tracers",
-      paramLabel = "NAME",
-      split = ",",
-      order = 3,
-      description = "Which tracers to run (default: all of the framework).")
-  private @Nullable List<String> tracers;
+  @Mixin private TracerOptions tracers = new TracerOptions();
 
   @Option(
       names = {"-o", "--output-dir"},
@@ -184,6 +169,7 @@ final class TraceCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    Framework framework = tracers.framework();
     long timeout =
         timeoutSeconds != null ? timeoutSeconds : framework == Framework.VLLM ? 1200 : 900;
     if (timeout < 1 || timeout > LONGEST_TIMEOUT_SECONDS) {
@@ -193,13 +179,17 @@ final class TraceCommand implements Callable<Integer> {
     if (top < 1) {
       throw new UserException(ExitCode.USAGE, "--top must be at least 1", null);
     }
+    if (tracers.onlyTells()) {
+      System.out.print(tracers.tell(format, Terminal.stdout()));
+      return ExitCode.OK.code();
+    }
     if (model == null) {
       throw new UserException(
           ExitCode.USAGE,
           "trace needs a model: --model NAME or --model-path DIR",
           "To try it: kerneltracer trace --model type:qwen3 --tiny");
     }
-    List<Tracer> chosen = Tracer.named(tracers, framework.resultName());
+    List<Tracer> chosen = tracers.chosen();
     ModelReference reference = model.resolve();
     boolean ofType = reference instanceof ModelReference.Type;
     TraceSettings settings = options.settings(ofType, engine.settings(framework));
@@ -227,7 +217,7 @@ final class TraceCommand implements Callable<Integer> {
       case TABLE -> System.out.print(new TraceReport(shown).text(Terminal.stdout()));
       case JSON -> System.out.println(TraceJson.of(shown));
     }
-    boolean failed = results.stream().anyMatch(result -> !result.status().succeeded());
+    boolean failed = results.stream().anyMatch(result -> result.status().failed());
     return failed ? ExitCode.JOBS_FAILED.code() : ExitCode.OK.code();
   }
 
@@ -241,27 +231,31 @@ final class TraceCommand implements Callable<Integer> {
       List<JobResult> results) {
     try (ProgressLine progress = ProgressLine.start(reference.label(), quiet)) {
       Interpreter interpreter =
-          new InterpreterSearch(System.getenv(), python).find(framework, progress::show);
-      String untested = framework.untested(interpreter);
+          new InterpreterSearch(System.getenv(), python).find(tracers.framework(), progress::show);
+      String untested = tracers.framework().untested(interpreter);
       if (untested != null) {
         progress.say("kerneltracer: " + untested);
       }
       Path probe = ProbeFiles.unpack(CacheDirectory.of(System.getenv()).path());
       boolean skip = !force && ifExists == IfExists.SKIP;
-      for (Tracer tracer : chosen) {
-        plan.add(
-            new TraceJob(
-                reference, tracer, Mode.EVAL, settings, outputDirectory, interpreter.packages()));
+      for (Mode mode : tracers.modes()) {
+        for (Tracer tracer : chosen) {
+          if (tracers.named() || tracer.modes().contains(mode)) {
+            plan.add(
+                new TraceJob(
+                    reference, tracer, mode, settings, outputDirectory, interpreter.packages()));
+          }
+        }
       }
       boolean several = warmStart != null ? warmStart : plan.size() > 1;
-      boolean warm = several && framework == Framework.TRANSFORMERS;
+      boolean warm = several && tracers.framework() == Framework.TRANSFORMERS;
       try (JobRunner runner =
           new JobRunner(
               interpreter,
               probe,
               timeout,
               warm,
-              line -> progress.show(line, results.size(), chosen.size()))) {
+              line -> progress.show(line, results.size(), plan.size()))) {
         for (TraceJob job : plan) {
           JobResult result = runner.run(job, skip);
           results.add(result);

@@ -11,6 +11,7 @@ import dev.kerneltracer.tracer.DispatchCounts;
 import dev.kerneltracer.tracer.Findings;
 import dev.kerneltracer.tracer.JobResult;
 import dev.kerneltracer.tracer.JobStatus;
+import dev.kerneltracer.tracer.Outcome;
 import dev.kerneltracer.tracer.ProfileFiles;
 import dev.kerneltracer.tracer.TraceFiles;
 import dev.kerneltracer.tracer.TraceSettings;
@@ -281,7 +282,12 @@ final class TraceReport {
     }
     out.append(table.render(width));
     for (JobResult result : results.jobs()) {
-      if (!result.status().succeeded()) {
+      if (result.status().outcome() == Outcome.SKIPPED) {
+        String line =
+            result.status().tracer() + " was skipped: it " + result.status().reason() + ".";
+        out.append('\n').append(ReportText.wrapped(line, width)).append('\n');
+      }
+      if (result.status().failed()) {
         out.append('\n');
         out.append(
                 ReportText.wrapped(

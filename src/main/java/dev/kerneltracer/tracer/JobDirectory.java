@@ -55,22 +55,26 @@ final class JobDirectory implements AutoCloseable {
         List.of(JobStatus.SUCCESS_FILE, JobStatus.FAILURE_FILE, LOG, SPECIFICATION)) {
       Files.deleteIfExists(path.resolve(name));
     }
-    for (String name : tracer.files()) {
+    for (String name : tracer.fileNames()) {
       deleteTree(path.resolve(name));
     }
     removePartial();
   }
 
-  /// Removes the unfinished files of a process that was ended in the middle.
+  /// Removes the unfinished files and folders of a process that was ended in the middle.
   void removePartial() throws IOException {
+    List<Path> unfinished;
     try (Stream<Path> files = Files.walk(path)) {
-      for (Path file : files.toList()) {
-        String name = file.getFileName().toString();
-        if (Files.isRegularFile(file)
-            && (name.endsWith(".partial") || name.endsWith(".partial.json.gz"))) {
-          Files.deleteIfExists(file);
-        }
-      }
+      unfinished =
+          files
+              .filter(file -> {
+                String name = file.getFileName().toString();
+                return name.endsWith(".partial") || name.endsWith(".partial.json.gz");
+              })
+              .toList();
+    }
+    for (Path file : unfinished) {
+      deleteTree(file);
     }
   }
 
@@ -80,7 +84,7 @@ final class JobDirectory implements AutoCloseable {
     }
     try (Stream<Path> files = Files.walk(root)) {
       for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
+        Files.deleteIfExists(file);
       }
     }
   }

@@ -57,6 +57,10 @@ public final class JobRunner implements AutoCloseable {
   public JobResult run(TraceJob job, boolean skip) {
     Path directory = job.directory();
     String identity = job.identity();
+    String inapplicable = inapplicable(job);
+    if (inapplicable != null) {
+      return skipped(job, identity, inapplicable);
+    }
     try (JobDirectory taken = JobDirectory.take(directory)) {
       JobStatus earlier = JobStatus.readSuccess(directory);
       if (skip && earlier != null && earlier.identity().equals(identity)) {
@@ -96,6 +100,40 @@ public final class JobRunner implements AutoCloseable {
     if (warmStart != null) {
       warmStart.close();
     }
+  }
+
+  /// Why nothing need be started: the tracer does not record this mode, or misses what it needs.
+  private @Nullable String inapplicable(TraceJob job) {
+    if (!job.tracer().modes().contains(job.mode())) {
+      return "does not trace --mode " + job.mode().text();
+    }
+    for (Need need : job.tracer().needs()) {
+      String missing = need.missing(job.settings().device(), python.packages(), System.getenv());
+      if (missing != null) {
+        return missing;
+      }
+    }
+    return null;
+  }
+
+  private static JobResult skipped(TraceJob job, String identity, String reason) {
+    JobStatus status =
+        new JobStatus(
+            job.tracer().name(),
+            job.tracer().framework(),
+            job.model().label(),
+            job.settings().device(),
+            job.mode().text(),
+            Instant.now(),
+            job.tracer().version(),
+            identity,
+            Outcome.SKIPPED,
+            reason,
+            0,
+            0,
+            0,
+            job.versions());
+    return new JobResult(status, false, job.directory(), Map.of(), null, null);
   }
 
   /// One job on its way: what its events said so far.

@@ -48,6 +48,11 @@ public record JobStatus(
     return outcome == Outcome.SUCCESS;
   }
 
+  /// Whether the job was tried and did not succeed.
+  public boolean failed() {
+    return !succeeded() && outcome != Outcome.SKIPPED;
+  }
+
   /// The content of the status file.
   public ObjectNode toJson() {
     ObjectNode node = JSON.createObjectNode();
@@ -74,6 +79,9 @@ public record JobStatus(
 
   /// Writes the file that the outcome asks for and removes the other.
   void write(Path directory) throws IOException {
+    if (outcome == Outcome.SKIPPED) {
+      return;
+    }
     Files.deleteIfExists(directory.resolve(succeeded() ? FAILURE_FILE : SUCCESS_FILE));
     AtomicFile.writeString(
         directory.resolve(succeeded() ? SUCCESS_FILE : FAILURE_FILE),

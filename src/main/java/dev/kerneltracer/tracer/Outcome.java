@@ -16,7 +16,10 @@ public enum Outcome {
   INCOMPLETE_MODEL,
   UNSUPPORTED_MODEL,
   GATED_MODEL,
-  CANCELLED;
+  CANCELLED,
+  /// What the tracer needs is not there, or it does not apply: nothing failed, and no status file
+  /// is written.
+  SKIPPED;
 
   /// The name as files spell it, such as `out_of_gpu_memory`.
   public String text() {

@@ -42,6 +42,9 @@ public record TraceJob(
   ObjectNode specification() {
     ObjectNode spec = JSON.createObjectNode();
     spec.put("tracer", tracer.name());
+    if (tracer.file() != null) {
+      spec.put("tracer_file", tracer.file().path().toString());
+    }
     spec.put("framework", tracer.framework());
     spec.put("mode", mode.text());
     ObjectNode reference = spec.putObject("model");
@@ -93,6 +96,9 @@ public record TraceJob(
     // Where the same files lie does not change what runs.
     spec.withObject("model").remove("path");
     spec.remove("memory_check");
+    if (tracer.file() != null) {
+      spec.put("tracer_file", tracer.file().sha256());
+    }
     text.append(spec).append('\n').append(tracer.version()).append('\n');
     if (settings.device().equals("auto")) {
       // What `auto` becomes: the same command with and without a GPU are two jobs.

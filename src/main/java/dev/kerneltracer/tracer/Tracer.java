@@ -3,32 +3,43 @@ package dev.kerneltracer.tracer;
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// What can be recorded of a model: the description of a Python function `trace(workload, spec,
 /// directory)` in the probe's module of the same name.
 ///
 /// @param version of what it records: part of a job's identity, raised when results change
+/// @param description one line, for lists
+/// @param details what it shows that others don't, and what it costs; a few sentences
 /// @param files what it leaves in its directory, by the names of the file formats
 /// @param settings the names in [TraceSettings.Recording] that change what it records
 /// @param exclusive two jobs of one group never run at the same time on one device; null for none
 /// @param results makes its files, and reads them
+/// @param file where its function lies outside of the probe; null for a tracer of KernelTracer's
+///   own
 public record Tracer(
     String name,
     String framework,
     int version,
     String description,
-    List<String> files,
+    String details,
+    List<ResultFile> files,
     List<String> settings,
     Set<Mode> modes,
     Set<Need> needs,
     @Nullable String exclusive,
-    Results results) {
+    Results results,
+    @Nullable TracerFile file) {
   /// Tracers that subscribe to CUPTI, of which there is one user per process and device.
   private static final String PROFILER = "profiler";
+
+  /// Tracers that compile: each takes all cores, and memory of every core's compiler.
+  private static final String COMPILER = "compiler";
 
   public static final Tracer TORCH_PROFILER =
       new Tracer(
@@ -36,15 +47,19 @@ public record Tracer(
           "huggingface",
           1,
           "torch.profiler: every operator, kernel launch and kernel with its times",
+          "Runs the model under torch.profiler (Kineto), with every step marked, and makes tables of"
+              + " operators, kernels and steps from its trace. The one tracer that measures time; it"
+              + " slows the CPU's part of a run down by about a tenth, with --with-stack by more.",
           List.of(
-              "trace",
-              "torch_profile.json",
-              "torch_kernel_profile.json",
-              "torch_kernel_profile.csv",
-              "torch_flops.json",
-              "key_averages.json"),
+              new ResultFile(
+                  "trace", "Kineto's Chrome trace, for Perfetto and kerneltracer analyze"),
+              new ResultFile("torch_profile.json", "operators with calls, times and input shapes"),
+              new ResultFile("torch_kernel_profile.json", "operator calls with their kernels"),
+              new ResultFile("torch_kernel_profile.csv", "operators and kernels with counts"),
+              new ResultFile("torch_flops.json", "with --with-flops: FLOPs by torch's formulas"),
+              new ResultFile("key_averages.json", "with --key-averages: torch's own totals")),
           List.of("record_shapes", "with_stack", "profile_memory", "with_flops"),
-          EnumSet.of(Mode.EVAL),
+          EnumSet.allOf(Mode.class),
           EnumSet.noneOf(Need.class),
           PROFILER,
           new Results() {
@@ -65,7 +80,8 @@ public record Tracer(
             public Findings read(Path directory) {
               return ProfileFiles.read(TraceFiles.only(directory));
             }
-          });
+          },
+          null);
 
   public static final Tracer TORCH_DISPATCH =
       new Tracer(
@@ -73,22 +89,73 @@ public record Tracer(
           "huggingface",
           1,
           "TorchDispatchMode: every ATen operator with its inputs, counted exactly",
-          List.of("torch_dispatch.json"),
+          "Counts what reaches a backend: each ATen operator with the shapes, dtypes and other"
+              + " arguments of its calls, split by phase. It answers which operators a backend must"
+              + " support.",
+          List.of(
+              new ResultFile("torch_dispatch.json", "operators with counts by inputs and phase")),
           List.of(),
-          EnumSet.of(Mode.EVAL),
+          EnumSet.allOf(Mode.class),
           EnumSet.noneOf(Need.class),
           null,
-          new Results() {
-            @Override
-            public Findings make(Path directory) {
-              return DispatchCounts.read(directory);
-            }
+          Results.of(DispatchCounts::read),
+          null);
 
-            @Override
-            public Findings read(Path directory) {
-              return DispatchCounts.read(directory);
-            }
-          });
+  public static final Tracer TORCH_INDUCTOR =
+      new Tracer(
+          "torch_inductor",
+          "huggingface",
+          1,
+          "Inductor: the code that torch.compile generates, its kernels and how they are launched",
+          "Compiles the model's forward pass (and in training the backward pass) by Inductor, with"
+              + " caches of the job's own, so that all code is really generated: C++ on a CPU,"
+              + " Triton on a GPU. Compiling takes from a minute to many; --timeout bounds it.",
+          List.of(
+              new ResultFile("inductor_dump", "graphs, loops and generated code, a folder a graph"),
+              new ResultFile("torch_inductor.txt", "the files of inductor_dump, one a line"),
+              new ResultFile(
+                  "torch_inductor_kernels.json", "kernels: source, PTX, cubin, launch numbers")),
+          List.of(),
+          EnumSet.allOf(Mode.class),
+          EnumSet.of(Need.COMPILER),
+          COMPILER,
+          Results.of(GraphFindings::ofInductor),
+          null);
+
+  public static final Tracer PRINT_ATEN_OPS =
+      new Tracer(
+          "print_aten_ops",
+          "huggingface",
+          1,
+          "AOTAutograd: graphs of ATen operators with shapes, forward and backward",
+          "The graphs that a compiler backend of torch.compile is given: functional ATen operators"
+              + " with shapes, dtypes and source lines; prefill and decode steps in eval mode,"
+              + " forward and backward pass in training. Nothing is generated.",
+          List.of(
+              new ResultFile("print_aten.txt", "`===== Graph N =====`, its kind, its operators")),
+          List.of(),
+          EnumSet.allOf(Mode.class),
+          EnumSet.noneOf(Need.class),
+          null,
+          Results.of(GraphFindings::ofAtenText),
+          null);
+
+  public static final Tracer PRINT_FX =
+      new Tracer(
+          "print_fx",
+          "huggingface",
+          1,
+          "Dynamo: FX graphs of the forward pass, and every graph break with reason and place",
+          "What torch.compile captures of the model's Python: every graph with its nodes, their"
+              + " modules and source lines, every recompilation, and every place where capturing"
+              + " broke off. Graphs then run as they are; nothing is compiled.",
+          List.of(new ResultFile("print_fx.json", "one graph, or all graphs and breaks")),
+          List.of(),
+          EnumSet.allOf(Mode.class),
+          EnumSet.noneOf(Need.class),
+          null,
+          Results.of(GraphFindings::ofFx),
+          null);
 
   public static final Tracer VLLM_PROFILER =
       new Tracer(
@@ -96,41 +163,71 @@ public record Tracer(
           "vllm",
           1,
           "vLLM's own torch.profiler in every worker: prefill and decode steps of the engine",
+          "",
           List.of(
-              "trace",
-              "model",
-              "ranks",
-              "vllm_profile.json",
-              "vllm_kernel_profile.json",
-              "vllm_kernel_profile.csv"),
+              new ResultFile("trace", "every worker's Chrome trace"),
+              new ResultFile("model", "the configuration that the engine was given"),
+              new ResultFile("ranks", "the tables below for every rank, where there are several"),
+              new ResultFile("vllm_profile.json", "operators with calls and times"),
+              new ResultFile("vllm_kernel_profile.json", "operator calls with their kernels"),
+              new ResultFile("vllm_kernel_profile.csv", "operators and kernels with counts")),
           List.of("record_shapes", "with_stack", "profile_memory", "with_flops"),
           EnumSet.of(Mode.EVAL),
           EnumSet.noneOf(Need.class),
           PROFILER,
-          new VllmProfile());
+          new VllmProfile(),
+          null);
 
-  public static final List<Tracer> ALL = List.of(TORCH_PROFILER, TORCH_DISPATCH, VLLM_PROFILER);
+  public static final List<Tracer> ALL =
+      List.of(
+          TORCH_PROFILER, TORCH_DISPATCH, TORCH_INDUCTOR, PRINT_ATEN_OPS, PRINT_FX, VLLM_PROFILER);
 
-  /// The tracers of those names for a framework, in the registry's order.
+  /// One of a tracer's files or folders.
   ///
-  /// @param names null for all
-  /// @throws UserException for a name that no tracer of the framework bears
-  public static List<Tracer> named(@Nullable List<String> names, String framework) {
-    List<Tracer> there = ALL.stream().filter(tracer -> tracer.framework.equals(framework)).toList();
-    if (names == null) {
-      return there;
-    }
-    if (names.isEmpty()) {
-      throw new UserException(ExitCode.USAGE, "--tracers names no tracer", null);
-    }
-    for (String name : names) {
-      if (there.stream().noneMatch(tracer -> tracer.name.equals(name))) {
+  /// @param content one line on what is in it
+  public record ResultFile(String name, String content) {}
+
+  /// A tracer's Python file outside of the probe.
+  ///
+  /// @param sha256 of its content: part of a job's identity
+  public record TracerFile(Path path, String sha256) {}
+
+  /// The names of its files.
+  public List<String> fileNames() {
+    return files.stream().map(ResultFile::name).toList();
+  }
+
+  /// Those of `known` that a name or glob (`torch_*`) among `patterns` selects, in the order of
+  /// `known`.
+  ///
+  /// @throws UserException for a pattern that selects none
+  public static List<Tracer> select(List<Tracer> known, List<String> patterns) {
+    List<Tracer> found = new ArrayList<>();
+    for (String pattern : patterns) {
+      Pattern names = glob(pattern.strip());
+      if (known.stream().noneMatch(tracer -> names.matcher(tracer.name).matches())) {
         throw new UserException(
             ExitCode.USAGE,
-            "there is no tracer '" + name + "' for " + framework,
-            "There are " + String.join(", ", there.stream().map(Tracer::name).toList()) + ".");
+            "there is no tracer '" + pattern + "'",
+            "There are "
+                + String.join(", ", known.stream().map(Tracer::name).toList())
+                + "; kerneltracer trace --list-tracers describes them.");
       }
     }
-    return there.stream().filter(tracer -> names.contains(tracer.name)).toList();
+    for (Tracer tracer : known) {
+      if (patterns.stream().anyMatch(text -> glob(text.strip()).matcher(tracer.name).matches())) {
+        found.add(tracer);
+      }
+    }
+    return found;
+  }
+
+  private static Pattern glob(String text) {
+    StringBuilder regex = new StringBuilder();
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      regex.append(c == '*' ? ".*" : c == '?' ? "." : Pattern.quote(String.valueOf(c)));
+    }
+    return Pattern.compile(regex.toString());
   }
 }

@@ -56,6 +56,8 @@ class DistributionTest {
             "--model",
             "type:llama",
             "--tiny",
+            "--tracers",
+            Program.QUICK,
             "--new-tokens",
             "2",
             "-o",

@@ -176,6 +176,8 @@ class ModelTypesTest {
                 interpreter,
                 "-o",
                 outputs.toString(),
+                "--tracers",
+                Program.QUICK,
                 "--new-tokens",
                 String.valueOf(NEW_TOKENS)));
     arguments.addAll(List.of(more));

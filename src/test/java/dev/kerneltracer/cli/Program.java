@@ -18,6 +18,9 @@ public final class Program {
   private static final Path HOME =
       Path.of(System.getProperty("kerneltracer.root", "."), "target/app");
 
+  /// The tracers that record a run and compile nothing.
+  static final String QUICK = "torch_profiler,torch_dispatch";
+
   /// What a finished run left.
   public record Run(int exitCode, String out, String err) {}
 
@@ -114,11 +117,14 @@ public final class Program {
     return this;
   }
 
-  /// Traces two tokens of a small model of a type.
+  /// Traces two tokens of a small model of a type, under the quick tracers where none is named.
   public Run runTiny(String type, String python, Path outputs, String... more)
       throws IOException, InterruptedException {
     List<String> arguments = new ArrayList<>(List.of("trace", "--model", "type:" + type, "--tiny"));
     arguments.addAll(List.of("--python", python, "-o", outputs.toString(), "--new-tokens", "2"));
+    if (!List.of(more).contains("--tracers")) {
+      arguments.addAll(List.of("--tracers", QUICK));
+    }
     arguments.addAll(List.of(more));
     return run(arguments.toArray(String[]::new));
   }

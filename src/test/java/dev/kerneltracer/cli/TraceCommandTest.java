@@ -49,6 +49,9 @@ class TraceCommandTest {
                 python,
                 "--output-dir",
                 outputs.toString()));
+    if (!List.of(more).contains("--tracers")) {
+      arguments.addAll(List.of("--tracers", Program.QUICK));
+    }
     arguments.addAll(List.of(more));
     return new Program().run(arguments.toArray(String[]::new));
   }
