@@ -43,6 +43,8 @@ class Plan:
         self.arguments = {}
         self._defaults()
         self._of_the_user()
+        if self.device == "cpu":
+            self._bind_cpu_workers()
         self.model_config = self._model_config()
         self._check_length()
         self._check_memory()
@@ -232,6 +234,16 @@ class Plan:
                 f"vLLM wants {allowed / _GIB:.1f} GiB free on each GPU (--gpu-memory-utilization {share:g}) but "
                 f"{free / _GIB:.1f} GiB are: another process uses the GPU. Use a smaller --gpu-memory-utilization.",
             )
+
+    def _bind_cpu_workers(self):
+        """vLLM gives each worker a memory node of its own and refuses more workers than nodes: they share the
+        cores instead."""
+        name = variable("VLLM_CPU_OMP_THREADS_BIND")
+        if self.ranks == 1 or name in os.environ:
+            return
+        cores = sorted(os.sched_getaffinity(0))
+        parts = [cores[rank :: self.ranks] or cores[rank % len(cores) :][:1] for rank in range(self.ranks)]
+        os.environ[name] = "|".join(",".join(map(str, part)) for part in parts)
 
     def _cpu_cache(self, longest_bytes):
         """vLLM would take nearly all memory of the machine for its KV cache: enough for this job will do."""

@@ -3,18 +3,18 @@ all of them through `collective_rpc` by its name."""
 
 import os
 
-from .vllm_names import of
+from .module_calls import ModuleCalls, ModuleMarks
+from .vllm_names import member, of
 
 EXTENSION = f"{__name__}.KernelTracerWorker"
 
 
-def step_name(scheduled):
-    """A step as vLLM's own annotations name it from 0.15 on: `execute_context_2(32)_generation_0(0)`, how
-    many requests with how many tokens are in their prompts and how many generate."""
+def step_counts(scheduled):
+    """(requests in their prompts, their tokens, requests that generate, their tokens) of a step."""
     cached = of(scheduled, "SchedulerOutput", "scheduled_cached_reqs")
     new = of(scheduled, "SchedulerOutput", "scheduled_new_reqs")
     context = {of(request, "NewRequestData", "req_id") for request in new}
-    in_context = getattr(cached, "is_context_phase", None)
+    in_context = getattr(cached, member("CachedRequestData", "is_context_phase"), None)
     counts = [0, 0, 0, 0]
     for request, tokens in of(scheduled, "SchedulerOutput", "num_scheduled_tokens").items():
         # Before 0.15 nothing tells a prompt's later chunks: they have more than one token.
@@ -22,7 +22,16 @@ def step_name(scheduled):
         kind = 0 if prompt else 2
         counts[kind] += 1
         counts[kind + 1] += tokens
+    return tuple(counts)
+
+
+def step_name(counts):
+    """A step as vLLM's own annotations name it: `execute_context_2(32)_generation_0(0)`."""
     return "execute_context_{}({})_generation_{}({})".format(*counts)
+
+
+def step_phase(counts):
+    return "mixed" if counts[0] and counts[2] else "prefill" if counts[0] else "decode" if counts[2] else None
 
 
 class KernelTracerWorker:
@@ -49,10 +58,50 @@ class KernelTracerWorker:
         execute = of(self, "Worker", "execute_model")
 
         def execute_model(scheduled, *arguments, **keywords):
-            with torch.profiler.record_function(step_name(scheduled)):
+            with torch.profiler.record_function(step_name(step_counts(scheduled))):
                 return execute(scheduled, *arguments, **keywords)
 
         self.execute_model = execute_model
+
+    def kerneltracer_record_calls(self, stacks):
+        """Records the calls of the model's modules from now on, each in its step."""
+        calls = ModuleCalls(of(self, "Worker", "get_model")(), stacks=stacks)
+        before = self.__dict__.get("execute_model")
+        execute = of(self, "Worker", "execute_model")
+
+        def execute_model(scheduled, *arguments, **keywords):
+            counts = step_counts(scheduled)
+            # A step lasts until the next one: its logits may be computed after this returns.
+            calls.step(step_name(counts), step_phase(counts))
+            return execute(scheduled, *arguments, **keywords)
+
+        self.execute_model = execute_model
+        self._kerneltracer_calls = calls, before
+        calls.__enter__()
+
+    def kerneltracer_write_calls(self, directory):
+        """Ends the recording and writes `path.json`, of other ranks than the first into `ranks/RANK`."""
+        calls, before = self._kerneltracer_calls
+        calls.__exit__(None, None, None)
+        calls.step(None)
+        if before is None:
+            del self.execute_model
+        else:
+            self.execute_model = before
+        rank = of(self, "Worker", "rank")
+        if rank > 0:
+            directory = os.path.join(directory, "ranks", str(rank))
+            os.makedirs(directory, exist_ok=True)
+        calls.write(os.path.join(directory, "path.json"))
+        return len(calls.calls)
+
+    def kerneltracer_mark(self, on):
+        """Marks the calls of the model's modules in the profiler's trace, or ends that."""
+        if on:
+            self._kerneltracer_marks = ModuleMarks(of(self, "Worker", "get_model")())
+            self._kerneltracer_marks.__enter__()
+        else:
+            self._kerneltracer_marks.__exit__(None, None, None)
 
     def kerneltracer_peak_gpu_bytes(self):
         import torch

@@ -15,6 +15,9 @@ def prepare(plan):
 
 def profile_into(plan, folder):
     settings = plan.spec["tracer_settings"]
+    if plan.spec["tracer"] == "module_path":
+        # There the stacks are those of the calls.
+        settings = {**settings, "with_stack": False}
     if member("EngineArgs", "profiler_config") in plan.known:
         plan.require("profiler_config", _configuration(settings, folder), f"--tracers {plan.spec['tracer']}")
         return
