@@ -25,6 +25,10 @@ import time
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 SAMPLE_SECONDS = 0.5
+SHARED_SECONDS = 2
+SHARED_MEMORY = "/dev/shm/"
+# As Python, torch, NCCL and vLLM name their shared memory. Nothing else is removed: models may lie there as well.
+SHARED_NAMES = ("psm_", "torch_", "nccl-", "vllm_", "sem.")
 
 
 def say(events, name, **fields):
@@ -164,6 +168,55 @@ def kill(pids, number):
             pass
 
 
+def scratch(mark):
+    """A directory for what lives no longer than the target, as sockets; whoever needs it makes it, under a
+    short name, since a socket's has 107 bytes at most."""
+    return f"/tmp/kerneltracer-{mark}"
+
+
+def remove_scratch(mark):
+    path = scratch(mark)
+    try:
+        for name in os.listdir(path):
+            os.unlink(os.path.join(path, name))
+        os.rmdir(path)
+    except OSError:
+        pass
+
+
+def shared_files():
+    try:
+        return {SHARED_MEMORY + name for name in os.listdir(SHARED_MEMORY)}
+    except OSError:
+        return set()
+
+
+def shared_memory(pids):
+    """The files of shared memory that these processes have mapped."""
+    found = set()
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/maps") as file:
+                for line in file:
+                    place = line.find(SHARED_MEMORY)
+                    if place > 0:
+                        found.add(line[place:].rstrip("\n"))
+        except OSError:
+            pass
+    return {path for path in found if path.startswith(SHARED_NAMES, len(SHARED_MEMORY)) and os.path.exists(path)}
+
+
+def remove_shared_memory(paths):
+    """Unlinks what nobody has mapped any more: a process that is killed cannot do so itself."""
+    if paths:
+        paths = paths - shared_memory(row[0] for row in processes())
+    for path in paths:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+
+
 def reap():
     """Collects every dead child but nothing else; {pid: wait status}."""
     ended = {}
@@ -241,6 +294,8 @@ def supervise(control, events, log, mark, grace, target):
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     os.environ["KERNELTRACER_MARK"] = mark
     kills_before = out_of_memory_kills()
+    shared = set()
+    shared_before = shared_files()
     pid, reading = start(log, target, {control, events})
     say(events, "started", pid=pid)
 
@@ -257,7 +312,7 @@ def supervise(control, events, log, mark, grace, target):
     except OSError:
         # An old kernel or a sandbox: look for the end more often instead of being told.
         wait = 0.05
-    sampled = 0
+    sampled = looked = 0
     while status is None:
         ready = [descriptor for descriptor, _ in poller.poll(wait * 1000)]
         if reading in ready and not forward(reading, events):
@@ -267,6 +322,7 @@ def supervise(control, events, log, mark, grace, target):
                 poller.unregister(control)
             if stopping is None:
                 stopping = time.monotonic()
+                shared |= shared_memory(family(pid))
                 kill(family(pid), signal.SIGTERM)
         if stopping is not None and time.monotonic() - stopping > grace:
             kill(family(pid), signal.SIGKILL)
@@ -277,10 +333,14 @@ def supervise(control, events, log, mark, grace, target):
             available = available_bytes()
             if available is not None:
                 least_available = min(available, least_available or available)
+        if time.monotonic() - looked > SHARED_SECONDS:
+            looked = time.monotonic()
+            shared |= shared_memory(family(pid))
         status = reap().get(pid)
 
     stragglers = family(pid)
     if stragglers:
+        shared |= shared_memory(stragglers)
         kill(stragglers, signal.SIGTERM)
         patience = time.monotonic() + min(grace, 2)
         while family(pid) and time.monotonic() < patience:
@@ -293,6 +353,8 @@ def supervise(control, events, log, mark, grace, target):
             kill(left, signal.SIGKILL)
             time.sleep(0.05)
             reap()
+    remove_shared_memory(shared - shared_before)
+    remove_scratch(mark)
     kills = out_of_memory_kills()
     peak = max(peak, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
     forward(reading, events)

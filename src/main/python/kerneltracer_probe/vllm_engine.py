@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-from . import configuration, models
+from . import configuration, models, supervisor
 from .report import JobError, event, note
 from .vllm_names import fields, member, of, variable
 from .vllm_worker import EXTENSION
@@ -25,6 +25,12 @@ def prepare_environment():
     arrive as they were raised."""
     os.environ.setdefault(variable("VLLM_ENABLE_V1_MULTIPROCESSING"), "0")
     os.environ.setdefault(variable("VLLM_NO_USAGE_STATS"), "1")
+    mark = os.environ.get("KERNELTRACER_MARK")
+    if mark is not None and variable("VLLM_RPC_BASE_PATH") not in os.environ:
+        # vLLM leaves its sockets where they are: the supervisor removes this directory.
+        sockets = supervisor.scratch(mark)
+        os.makedirs(sockets, mode=0o700, exist_ok=True)
+        os.environ[variable("VLLM_RPC_BASE_PATH")] = sockets
 
 
 class Plan:
