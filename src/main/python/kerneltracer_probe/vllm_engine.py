@@ -10,7 +10,7 @@ import sys
 
 from . import configuration, models, supervisor
 from .report import JobError, event, note
-from .vllm_names import fields, member, of, variable
+from .vllm_names import fields, member, of, owner, variable
 from .vllm_worker import EXTENSION
 
 _GIB = 1 << 30
@@ -234,7 +234,7 @@ class Plan:
                 f"needs {needed / _GIB:.1f} GiB on each GPU but may take {allowed / _GIB:.1f} GiB "
                 f"(--gpu-memory-utilization {share:g} of {total / _GIB:.1f} GiB): {what}. {hint}",
             )
-        if allowed > free and not self.arguments.get("kv_cache_memory_bytes"):
+        if allowed > free and not self.arguments.get(member("EngineArgs", "kv_cache_memory_bytes")):
             raise JobError(
                 "failed",
                 f"vLLM wants {allowed / _GIB:.1f} GiB free on each GPU (--gpu-memory-utilization {share:g}) but "
@@ -351,8 +351,7 @@ class Engine:
             sampling["temperature"] = self.spec["temperature"] or 1.0
             sampling["top_p"] = self.spec["top_p"] or 1.0
             sampling["seed"] = self.spec["seed"]
-        known = {name: value for name, value in sampling.items() if member("SamplingParams", name)}
-        self._sampling = SamplingParams(**known)
+        self._sampling = SamplingParams(**{member("SamplingParams", name): value for name, value in sampling.items()})
         self._describe()
 
     def _describe(self):
@@ -427,7 +426,7 @@ class _causes:
         if error is None or isinstance(error, JobError) or not isinstance(error, Exception):
             return
         text = str(error)
-        dead = kind.__name__ == "EngineDeadError" or "died unexpectedly" in text or "Executor failed" in text
+        dead = kind.__name__ == owner("EngineDeadError") or "died unexpectedly" in text or "Executor failed" in text
         if dead or any(frame in text for frame in self._FRAMES) or text == "cancelled":
             cause = self._cause()
             memory = "OutOfMemory" in cause or "CUDA out of memory" in cause

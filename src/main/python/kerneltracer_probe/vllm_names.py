@@ -9,6 +9,13 @@ with open(os.path.join(os.path.dirname(__file__), "vllm_names.json"), encoding="
     _NAMES = json.load(_file)
 
 
+def owner(name):
+    """The name of a class, which must stand in the list."""
+    if name not in _NAMES["classes"]:
+        raise KeyError(f"vllm_names.json has no class {name}")
+    return name
+
+
 def member(owner, name):
     """The name itself, which must stand in the list."""
     if name not in _NAMES["classes"][owner]["members"]:

@@ -40,15 +40,16 @@ class KernelTracerWorker:
     def kerneltracer_describe(self):
         """What this worker holds: its part of the model where the model is shared by several."""
         model = of(self, "Worker", "get_model")()
+        runner = of(self, "Worker", "model_runner")
         backends = (getattr(module, "attn_backend", None) for module in model.modules())
         backend = next((backend for backend in backends if hasattr(backend, "get_name")), None)
         return {
-            "rank": of(self, "Worker", "rank"),
+            "rank": of(self, "WorkerBase", "rank"),
             "pid": os.getpid(),
             "model_class": type(model).__name__,
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "attention": backend.get_name() if backend is not None else "",
-            "runner": f"{type(self.model_runner).__module__}.{type(self.model_runner).__name__}",
+            "runner": f"{type(runner).__module__}.{type(runner).__name__}",
         }
 
     def kerneltracer_annotate(self):
@@ -88,7 +89,7 @@ class KernelTracerWorker:
             del self.execute_model
         else:
             self.execute_model = before
-        rank = of(self, "Worker", "rank")
+        rank = of(self, "WorkerBase", "rank")
         if rank > 0:
             directory = os.path.join(directory, "ranks", str(rank))
             os.makedirs(directory, exist_ok=True)
