@@ -163,7 +163,9 @@ public record Tracer(
           "vllm",
           1,
           "vLLM's own torch.profiler in every worker: prefill and decode steps of the engine",
-          "",
+          "Runs vLLM's offline engine as it serves, CUDA graphs and compiled code included, and"
+              + " switches its profiler on for one generation. Every step is named with its requests"
+              + " and tokens; kernels of a CUDA graph are joined to its launch.",
           List.of(
               new ResultFile("trace", "every worker's Chrome trace"),
               new ResultFile("model", "the configuration that the engine was given"),
@@ -178,9 +180,36 @@ public record Tracer(
           new VllmProfile(),
           null);
 
+  public static final Tracer VLLM_MODULE_PATH =
+      new Tracer(
+          "module_path",
+          "vllm",
+          1,
+          "Every module call inside vLLM's workers in order, with shapes, and a trace of them",
+          "Records, in one run, each call of a module in every worker with the shapes that went in"
+              + " and out, and marks them in the profiler's trace of another run. The engine runs"
+              + " eagerly for it: a CUDA graph runs none of a module's Python.",
+          List.of(
+              new ResultFile("path.json", "modules, steps, and calls in order"),
+              new ResultFile("trace", "every worker's Chrome trace with its modules marked"),
+              new ResultFile("model", "the configuration that the engine was given"),
+              new ResultFile("ranks", "path.json of further ranks, where there are several")),
+          List.of("record_shapes", "with_stack"),
+          EnumSet.of(Mode.EVAL),
+          EnumSet.of(Need.EAGER),
+          PROFILER,
+          new VllmModulePath(),
+          null);
+
   public static final List<Tracer> ALL =
       List.of(
-          TORCH_PROFILER, TORCH_DISPATCH, TORCH_INDUCTOR, PRINT_ATEN_OPS, PRINT_FX, VLLM_PROFILER);
+          TORCH_PROFILER,
+          TORCH_DISPATCH,
+          TORCH_INDUCTOR,
+          PRINT_ATEN_OPS,
+          PRINT_FX,
+          VLLM_PROFILER,
+          VLLM_MODULE_PATH);
 
   /// One of a tracer's files or folders.
   ///
