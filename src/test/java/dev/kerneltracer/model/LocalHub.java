@@ -38,7 +38,7 @@ import tools.jackson.databind.node.ObjectNode;
 public final class LocalHub implements AutoCloseable {
   private static final JsonMapper JSON = new JsonMapper();
   private static final Pattern API =
-      Pattern.compile("/api/models/(.+?)(?:/(revision|tree)/([^/]+))?");
+      Pattern.compile("/api/models/(.+?)(?:/(revision|tree)/([^/]+)(/.+)?)?");
   private static final Pattern RESOLVE = Pattern.compile("/(.+?)/resolve/([^/]+)/(.+)");
   private static final Pattern RANGE = Pattern.compile("bytes=(\\d+)-(\\d*)");
   private static final int PAGE = 3;
@@ -225,6 +225,10 @@ public final class LocalHub implements AutoCloseable {
     String wanted = api.group(3) == null ? "main" : api.group(3);
     Revision revision = revision(exchange, name, wanted);
     if (revision == null) {
+      return;
+    }
+    if (api.group(4) != null) { // a folder of it
+      status(exchange, 404, Map.of("X-Error-Code", "EntryNotFound"));
       return;
     }
     if (tree && withoutTree) {
