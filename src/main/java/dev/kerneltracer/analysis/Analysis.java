@@ -112,7 +112,7 @@ public final class Analysis {
     OperatorCalls calls = new OperatorCalls(trace, links, rows);
     DeviceWork selected = filter.selectsRows() ? DeviceWork.of(trace, rows) : work;
     return new Tables(
-        OperatorTable.withoutStacks(trace, calls, rows),
+        OperatorTable.ofSelf(trace, calls, rows),
         OperatorKernelTable.of(trace, links, calls, rows),
         ModuleTable.of(trace, links, modules, rows),
         MemoryTable.of(trace, links),

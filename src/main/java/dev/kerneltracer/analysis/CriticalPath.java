@@ -2,6 +2,7 @@ package dev.kerneltracer.analysis;
 
 import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
+import dev.kerneltracer.trace.IntColumn;
 import dev.kerneltracer.trace.LongIntMap;
 import dev.kerneltracer.trace.ThreadRows;
 import dev.kerneltracer.trace.Trace;
@@ -77,7 +78,7 @@ public final class CriticalPath {
     int count = Math.max(1, steps.size());
     this.bounds = new int[count + 1];
     this.ends = new long[count];
-    Walk walk = new Walk(work, waits.forDevice(links, work), marked);
+    Walk walk = new Walk(work, waits.forDevice(links), marked);
     if (steps.isEmpty()) {
       walk.followTrace();
       bounds[1] = size;
@@ -248,12 +249,9 @@ public final class CriticalPath {
       this.work = work;
       this.all = links.threadRows();
       this.waits = waits;
-      RowList outerRows = new RowList();
-      for (int row = 0; row < events.size(); row++) {
-        if (isOuter(row, marked)) {
-          outerRows.add(row);
-        }
-      }
+      IntColumn outerRows = new IntColumn();
+      addOuter(events.operators(), marked, outerRows);
+      addOuter(events.calls(), marked, outerRows);
       this.outer = new OuterRows(events, outerRows);
       this.outerAt = new int[all.threadCount()];
       this.allAt = new int[all.threadCount()];
@@ -267,13 +265,14 @@ public final class CriticalPath {
       this.stepsLeft = 64L * (work.size() + outer.size()) + 1024;
     }
 
-    private boolean isOuter(int row, Steps marked) {
-      int around = links.operator(row);
-      if (around >= 0 && !marked.isMark(around)) {
-        return false;
+    private void addOuter(IntColumn some, Steps marked, IntColumn outerRows) {
+      for (int i = 0; i < some.size(); i++) {
+        int row = some.get(i);
+        int around = links.operator(row);
+        if ((around < 0 || marked.isMark(around)) && !marked.isMark(row)) {
+          outerRows.add(row);
+        }
       }
-      Category category = events.category(row);
-      return (category == Category.OPERATOR && !marked.isMark(row)) || category == Category.RUNTIME;
     }
 
     private void joinStreams() {
@@ -329,8 +328,10 @@ public final class CriticalPath {
 
     private boolean streamsWait() {
       BitSet seen = new BitSet();
-      for (int row = 0; row < events.size(); row++) {
-        if (events.category(row) == Category.RUNTIME && !seen.get(events.nameId(row) + 1)) {
+      IntColumn calls = events.calls();
+      for (int i = 0; i < calls.size(); i++) {
+        int row = calls.get(i);
+        if (!seen.get(events.nameId(row) + 1)) {
           seen.set(events.nameId(row) + 1);
           if (events.name(row).contains(STREAM_WAIT)) {
             return true;

@@ -72,7 +72,7 @@ public final class Gaps {
     this.trace = trace;
     this.events = trace.events();
     this.links = links;
-    this.deviceWaits = waits.forDevice(links, work);
+    this.deviceWaits = waits.forDevice(links);
     this.otherWaits = waits.forOthers();
     for (int device = 0; device < work.deviceCount(); device++) {
       int last = -1;

@@ -2,6 +2,7 @@ package dev.kerneltracer.analysis;
 
 import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
+import dev.kerneltracer.trace.IntColumn;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
 import java.util.List;
@@ -39,10 +40,10 @@ public final class HostWaits {
   private static final byte OTHER_WAIT = 3;
 
   private final Events events;
-  private final RowList calls;
+  private final IntColumn calls;
   private final OuterRows forOthers;
 
-  private HostWaits(Events events, RowList calls, OuterRows forOthers) {
+  private HostWaits(Events events, IntColumn calls, OuterRows forOthers) {
     this.events = events;
     this.calls = calls;
     this.forOthers = forOthers;
@@ -51,38 +52,36 @@ public final class HostWaits {
   public static HostWaits of(Trace trace) {
     Events events = trace.events();
     byte[] kinds = new byte[trace.strings().size()];
-    RowList forDevice = new RowList();
-    RowList forOthers = new RowList();
-    for (int row = 0; row < events.size(); row++) {
-      Category category = events.category(row);
+    IntColumn forDevice = rows(events, events.calls(), kinds, DEVICE_WAIT);
+    IntColumn forOthers = rows(events, events.pythonFunctions(), kinds, OTHER_WAIT);
+    return new HostWaits(events, forDevice, new OuterRows(events, forOthers));
+  }
+
+  /// @param kinds what is known of names already
+  private static IntColumn rows(Events events, IntColumn some, byte[] kinds, byte wanted) {
+    IntColumn found = new IntColumn();
+    for (int i = 0; i < some.size(); i++) {
+      int row = some.get(i);
       int name = events.nameId(row);
-      if (name < 0 || (category != Category.RUNTIME && category != Category.PYTHON_FUNCTION)) {
-        continue;
+      if (name >= 0 && kinds[name] == 0) {
+        kinds[name] = kind(events.name(row));
       }
-      byte kind = kinds[name];
-      if (kind == 0) {
-        kind = kind(events.name(row));
-        kinds[name] = kind;
-      }
-      if (kind == DEVICE_WAIT && category == Category.RUNTIME) {
-        forDevice.add(row);
-      } else if (kind == OTHER_WAIT && category == Category.PYTHON_FUNCTION) {
-        forOthers.add(row);
+      if (name >= 0 && kinds[name] == wanted) {
+        found.add(row);
       }
     }
-    return new HostWaits(events, forDevice, new OuterRows(events, forOthers));
+    return found;
   }
 
   /// The runtime and driver calls that return when the device has come so far: synchronising ones,
   /// the freeing of memory, and copies, those with `Async` in their name where the call ended after
   /// the copy had (memory is pageable, for one).
-  OuterRows forDevice(TraceLinks links, DeviceWork work) {
-    RowList all = new RowList();
-    for (int i = 0; i < calls.size(); i++) {
-      all.add(calls.get(i));
-    }
-    for (int i = 0; i < work.size(); i++) {
-      int copy = work.row(i);
+  OuterRows forDevice(TraceLinks links) {
+    IntColumn all = new IntColumn();
+    all.addAll(calls);
+    IntColumn copies = events.copies();
+    for (int i = 0; i < copies.size(); i++) {
+      int copy = copies.get(i);
       int call = events.category(copy) == Category.MEMCPY ? links.launch(copy) : -1;
       if (call >= 0
           && events.name(call).contains("Async")

@@ -1,6 +1,7 @@
 package dev.kerneltracer.analysis;
 
 import dev.kerneltracer.trace.Events;
+import dev.kerneltracer.trace.IntColumn;
 import dev.kerneltracer.trace.LongIntMap;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
@@ -30,7 +31,7 @@ public final class ModulePaths {
   private int[] parents = new int[64];
   private int[] names = new int[64];
   private int[] depths = new int[64];
-  private final RowList open = new RowList();
+  private final IntColumn open = new IntColumn();
 
   ModulePaths(Trace trace, TraceLinks links) {
     this.trace = trace;

@@ -32,7 +32,8 @@ public record OperatorTable(List<Row> rows) {
   ///
   /// @param inputShapes JSON text such as `[[4, 512], []]`, empty where the trace has no shapes
   /// @param stack the five innermost Python frames, innermost first; empty where the trace has none
-  /// @param deviceTotalNs kernels, copies and fills of the operator and of all it calls
+  /// @param deviceTotalNs kernels, copies and fills of the operator and of all it calls; 0 in a
+  ///   table [#ofSelf]
   /// @param deviceSelfNs those that it launched itself
   /// @param kernels how many kernels it launched itself
   public record Row(
@@ -81,11 +82,11 @@ public record OperatorTable(List<Row> rows) {
         .build();
   }
 
-  /// One row per operator and input shapes, of the selected calls; without stacks, which cost most
-  /// of the time.
+  /// One row per operator and input shapes, of the selected calls; without stacks and without what
+  /// the calls of others launched, which cost most of the time.
   ///
   /// @param calls of the same rows
-  static OperatorTable withoutStacks(Trace trace, OperatorCalls calls, SelectedRows rows) {
+  static OperatorTable ofSelf(Trace trace, OperatorCalls calls, SelectedRows rows) {
     return new Builder(trace, calls, rows, null).build();
   }
 
@@ -141,6 +142,7 @@ public record OperatorTable(List<Row> rows) {
     private final OperatorCalls calls;
     private final SelectedRows selected;
     private final @Nullable CallStacks stacks;
+    private final long @Nullable [] deviceTotals;
     private final LongIntMap shapedNames = new LongIntMap(1 << 10);
     private final LongIntMap groups = new LongIntMap(1 << 10);
     private final List<Sum> sums = new ArrayList<>();
@@ -151,6 +153,7 @@ public record OperatorTable(List<Row> rows) {
       this.calls = calls;
       this.selected = rows;
       this.stacks = stacks;
+      this.deviceTotals = stacks == null ? null : calls.deviceTotalsNs();
     }
 
     OperatorTable build() {
@@ -180,7 +183,7 @@ public record OperatorTable(List<Row> rows) {
       if (call == row) {
         sum.calls++;
         sum.cpuTotal += calls.cpuTotalNs(row);
-        sum.deviceTotal += calls.deviceTotalNs(row);
+        sum.deviceTotal += deviceTotals == null ? 0 : deviceTotals[row];
       }
       sum.cpuSelf += calls.cpuSelfNs(row);
       sum.deviceSelf += calls.deviceSelfNs(row);

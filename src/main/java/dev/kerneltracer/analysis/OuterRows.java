@@ -1,6 +1,7 @@
 package dev.kerneltracer.analysis;
 
 import dev.kerneltracer.trace.Events;
+import dev.kerneltracer.trace.IntColumn;
 import dev.kerneltracer.trace.RowSort;
 import java.util.Arrays;
 
@@ -11,8 +12,8 @@ final class OuterRows {
   private final int[] rows;
   private final int[] bounds;
 
-  /// @param chosen the rows, in file order
-  OuterRows(Events events, RowList chosen) {
+  /// @param chosen the rows, those of a kind in file order
+  OuterRows(Events events, IntColumn chosen) {
     this.events = events;
     bounds = new int[events.threadCount() + 1];
     int[] next = new int[events.threadCount() + 1];

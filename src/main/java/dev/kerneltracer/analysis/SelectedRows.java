@@ -1,52 +1,32 @@
 package dev.kerneltracer.analysis;
 
-import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
+import dev.kerneltracer.trace.IntColumn;
 import dev.kerneltracer.trace.Trace;
 
 /// The selected rows of a trace by kind, in file order. Most rows of a large trace are Python
-/// functions, which few tables ask for: one pass finds what each of them wants.
+/// functions, which few tables ask for.
 public final class SelectedRows {
-  private final RowList kernels = new RowList();
-  private final RowList copies = new RowList();
-  private final RowList operators = new RowList();
-  private final RowList modules = new RowList();
   private final Selection selection;
-  private boolean modulesRecorded;
-  private long firstStartNs = Long.MAX_VALUE;
-  private long lastEndNs = Long.MIN_VALUE;
+  private final IntColumn kernels;
+  private final IntColumn copies;
+  private final IntColumn operators;
+  private final IntColumn modules;
+  private final boolean modulesRecorded;
+  private final long spanNs;
 
   private SelectedRows(Events events, Selection selection) {
     this.selection = selection;
-    for (int row = 0; row < events.size(); row++) {
-      if (selection.has(row)) {
-        add(events, row);
-      }
-    }
+    kernels = selection.of(events.kernels());
+    copies = selection.of(events.copies());
+    operators = selection.of(events.operators());
+    modules = selection.of(events.moduleCalls());
+    modulesRecorded = modules.size() > 0 || selection.of(events.pythonFunctions()).size() > 0;
+    spanNs = selection.spanNs(events);
   }
 
   public static SelectedRows of(Trace trace, Selection selection) {
     return new SelectedRows(trace.events(), selection);
-  }
-
-  private void add(Events events, int row) {
-    Category category = events.category(row);
-    switch (category) {
-      case KERNEL -> kernels.add(row);
-      case MEMCPY, MEMSET -> copies.add(row);
-      case OPERATOR -> operators.add(row);
-      case PYTHON_FUNCTION, MODULE -> {
-        modulesRecorded = true;
-        if (events.isModule(row)) {
-          modules.add(row);
-        }
-      }
-      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PROFILER_SPAN, OTHER -> {}
-    }
-    if (category != Category.PROFILER_SPAN && events.hasTime(row)) {
-      firstStartNs = Math.min(firstStartNs, events.startNs(row));
-      lastEndNs = Math.max(lastEndNs, events.endNs(row));
-    }
   }
 
   public boolean has(int row) {
@@ -98,6 +78,6 @@ public final class SelectedRows {
   /// From the first start to the last end of all but the profiler's own rows and those that have no
   /// usable time.
   long spanNs() {
-    return firstStartNs > lastEndNs ? 0 : lastEndNs - firstStartNs;
+    return spanNs;
   }
 }

@@ -2,6 +2,7 @@ package dev.kerneltracer.analysis;
 
 import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
+import dev.kerneltracer.trace.IntColumn;
 import dev.kerneltracer.trace.Trace;
 import java.util.BitSet;
 import java.util.function.IntPredicate;
@@ -47,11 +48,13 @@ public final class Selection {
 
   private static BitSet names(Trace trace, Pattern kernel) {
     Events events = trace.events();
+    IntColumn kernels = events.kernels();
     BitSet asked = new BitSet();
     BitSet found = new BitSet();
-    for (int row = 0; row < events.size(); row++) {
+    for (int i = 0; i < kernels.size(); i++) {
+      int row = kernels.get(i);
       int name = events.nameId(row) + 1;
-      if (events.category(row) == Category.KERNEL && !asked.get(name)) {
+      if (!asked.get(name)) {
         asked.set(name);
         found.set(name, kernel.matcher(events.name(row)).find());
       }
@@ -61,5 +64,36 @@ public final class Selection {
 
   public boolean has(int row) {
     return rows == null || rows.get(row);
+  }
+
+  /// Those of some rows that count.
+  IntColumn of(IntColumn some) {
+    if (rows == null) {
+      return some;
+    }
+    IntColumn selected = new IntColumn();
+    for (int i = 0; i < some.size(); i++) {
+      if (rows.get(some.get(i))) {
+        selected.add(some.get(i));
+      }
+    }
+    return selected;
+  }
+
+  /// From the first start to the last end of the rows that count, but the profiler's own and those
+  /// that have no usable time.
+  long spanNs(Events events) {
+    if (rows == null) {
+      return events.spanNs();
+    }
+    long first = Long.MAX_VALUE;
+    long last = Long.MIN_VALUE;
+    for (int row = rows.nextSetBit(0); row >= 0; row = rows.nextSetBit(row + 1)) {
+      if (events.category(row) != Category.PROFILER_SPAN && events.hasTime(row)) {
+        first = Math.min(first, events.startNs(row));
+        last = Math.max(last, events.endNs(row));
+      }
+    }
+    return first > last ? 0 : last - first;
   }
 }

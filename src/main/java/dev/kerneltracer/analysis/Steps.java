@@ -2,6 +2,7 @@ package dev.kerneltracer.analysis;
 
 import dev.kerneltracer.trace.Category;
 import dev.kerneltracer.trace.Events;
+import dev.kerneltracer.trace.IntColumn;
 import dev.kerneltracer.trace.Trace;
 import dev.kerneltracer.trace.TraceLinks;
 import java.util.ArrayList;
@@ -202,7 +203,8 @@ public final class Steps {
     found.sort(
         Comparator.comparingInt(Mark::thread)
             .thenComparingLong(Mark::startNs)
-            .thenComparing(Comparator.comparingLong(Mark::endNs).reversed()));
+            .thenComparing(Comparator.comparingLong(Mark::endNs).reversed())
+            .thenComparingInt(Mark::row));
     if (best == StepName.Kind.NUMBERED) {
       Set<String> loops = loops(found);
       found.removeIf(mark -> !loops.contains(mark.name().series()));
@@ -224,12 +226,21 @@ public final class Steps {
     List<Mark> found = new ArrayList<>();
     Map<Integer, StepName> names = new HashMap<>();
     BitSet others = new BitSet();
-    for (int row = 0; row < events.size(); row++) {
-      Category category = events.category(row);
-      // Kinetos of before 2022 have the annotations of users among the operators.
-      if ((category == Category.ANNOTATION || category == Category.OPERATOR)
-          && events.nameId(row) >= 0
-          && !others.get(events.nameId(row))) {
+    addCandidates(events, events.annotations(), names, others, found);
+    // Kinetos of before 2022 have the annotations of users among the operators.
+    addCandidates(events, events.operators(), names, others, found);
+    return found;
+  }
+
+  private static void addCandidates(
+      Events events,
+      IntColumn some,
+      Map<Integer, StepName> names,
+      BitSet others,
+      List<Mark> found) {
+    for (int i = 0; i < some.size(); i++) {
+      int row = some.get(i);
+      if (events.nameId(row) >= 0 && !others.get(events.nameId(row))) {
         @Nullable StepName name = names.get(events.nameId(row));
         if (name == null) {
           name = StepName.of(events.name(row));
@@ -249,7 +260,6 @@ public final class Steps {
         }
       }
     }
-    return found;
   }
 
   /// The series whose numbers only grow on each thread: layers, which begin again, are no steps.
@@ -273,12 +283,12 @@ public final class Steps {
   private List<Row> measure(DeviceWork work) {
     int count = marks.size();
     long[] operatorCalls = new long[count];
-    for (int row = 0; row < events.size(); row++) {
-      if (events.category(row) == Category.OPERATOR) {
-        int step = step(row);
-        if (step >= 0 && !markRows.get(row)) {
-          operatorCalls[step]++;
-        }
+    IntColumn operators = events.operators();
+    for (int i = 0; i < operators.size(); i++) {
+      int row = operators.get(i);
+      int step = step(row);
+      if (step >= 0 && !markRows.get(row)) {
+        operatorCalls[step]++;
       }
     }
     long[] kernels = new long[count];

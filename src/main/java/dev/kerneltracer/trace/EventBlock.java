@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 /// them takes little code and the room is used again.
 final class EventBlock {
   private static final byte[] MODULE_MARK = "kerneltracer.module ".getBytes(StandardCharsets.UTF_8);
+  private static final byte[] MODULE_PREFIX = {'n', 'n', '.', 'M', 'o', 'd', 'u', 'l', 'e', ':'};
 
   private final int capacity;
   private final EventTables tables;
@@ -22,7 +23,8 @@ final class EventBlock {
   final long[] externalIds;
   final long[] correlations;
 
-  /// Which of the device or operator rows of this block a row is; -1 for none.
+  /// Which of the device or operator rows of this block a row is; of a Python function 0 where it
+  /// is the call of a module; -1 for none.
   final int[] details;
 
   final int[] devices;
@@ -51,7 +53,6 @@ final class EventBlock {
   int size;
   int deviceCount;
   int operatorCount;
-  int moduleCount;
   long seen;
   boolean phaseSeen;
   long unusableTimes;
@@ -96,7 +97,6 @@ final class EventBlock {
     size = 0;
     deviceCount = 0;
     operatorCount = 0;
-    moduleCount = 0;
     seen = 0;
     phaseSeen = false;
     unusableTimes = 0;
@@ -158,7 +158,6 @@ final class EventBlock {
     if (isModuleMark(category, event.text(Field.NAME))) {
       categoryId = moduleCategory;
       category = Category.MODULE;
-      moduleCount++;
     }
     long start = event.nanoseconds(Field.START);
     long duration = event.has(Field.DURATION) ? event.nanoseconds(Field.DURATION) : 0;
@@ -196,8 +195,13 @@ final class EventBlock {
     return switch (category) {
       case KERNEL, MEMCPY, MEMSET -> addDeviceWork(event, process, thread);
       case OPERATOR -> addOperator(event);
-      case ANNOTATION, GPU_ANNOTATION, RUNTIME, PYTHON_FUNCTION, MODULE, PROFILER_SPAN, OTHER -> -1;
+      case PYTHON_FUNCTION -> isModule(event.text(Field.NAME)) ? 0 : -1;
+      case ANNOTATION, GPU_ANNOTATION, RUNTIME, MODULE, PROFILER_SPAN, OTHER -> -1;
     };
+  }
+
+  private boolean isModule(int name) {
+    return name >= 0 && strings.startsWith(name, MODULE_PREFIX);
   }
 
   private int addDeviceWork(EventParser event, int process, int thread) {

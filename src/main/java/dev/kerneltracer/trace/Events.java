@@ -4,8 +4,6 @@ package dev.kerneltracer.trace;
 /// index below [#size]; a text is an id of [Trace#strings], -1 where the event has none. What only
 /// some kinds of rows have lies in narrower columns behind [#detail].
 public final class Events {
-  private static final byte[] MODULE_PREFIX = {'n', 'n', '.', 'M', 'o', 'd', 'u', 'l', 'e', ':'};
-
   private final EventTables tables;
   private final StringTable strings;
   private final IntColumn names = new IntColumn();
@@ -32,12 +30,26 @@ public final class Events {
   private final IntColumn forwardThreads = new IntColumn();
   private final IntColumn callStacks = new IntColumn();
 
+  // Rows by kind, in file order: found on the way, so that tables go through what they are about.
+  private final IntColumn annotations = new IntColumn();
+  private final IntColumn pythonFunctions = new IntColumn();
+  private final IntColumn moduleFunctions = new IntColumn();
+  private final IntColumn moduleMarks = new IntColumn();
+  private final IntColumn operators = new IntColumn();
+  private final IntColumn calls = new IntColumn();
+  private final IntColumn kernels = new IntColumn();
+  private final IntColumn copies = new IntColumn();
+
+  // Of all rows but the profiler's own; a start of 0 may stand for no usable time.
+  private long firstStartNs = Long.MAX_VALUE;
+  private long lastEndNs = Long.MIN_VALUE;
+  private long lastEndFromZeroNs = Long.MIN_VALUE;
+
   private final Collectives collectives = new Collectives();
   private final MemoryEvents memory = new MemoryEvents();
   private final Flows flows = new Flows();
 
   private long seen;
-  private long moduleMarks;
   private boolean phaseSeen;
   private long unusableTimes;
   private long negativeDurations;
@@ -49,7 +61,8 @@ public final class Events {
 
   /// Adds the rows of the next part of the trace.
   void append(EventBlock part) {
-    appendDetails(part);
+    appendKinds(part);
+    appendSpan(part);
     collectives.addAll(part.collectives, size());
     names.addAll(part.names, part.size);
     categories.addAll(part.categories, part.size);
@@ -62,22 +75,58 @@ public final class Events {
     memory.addAll(part.memory);
     flows.addAll(part.flows);
     seen += part.seen;
-    moduleMarks += part.moduleCount;
     phaseSeen |= part.phaseSeen;
     unusableTimes += part.unusableTimes;
     negativeDurations += part.negativeDurations;
   }
 
-  private void appendDetails(EventBlock part) {
+  private void appendKinds(EventBlock part) {
+    int before = size();
     int devicesBefore = devices.size();
     int operatorsBefore = inputDims.size();
     for (int row = 0; row < part.size; row++) {
       int detail = part.details[row];
-      if (detail >= 0) {
-        boolean operator = tables.categories().category(part.categories[row]) == Category.OPERATOR;
-        detail += operator ? operatorsBefore : devicesBefore;
+      switch (tables.categories().category(part.categories[row])) {
+        case ANNOTATION -> annotations.add(before + row);
+        case PYTHON_FUNCTION -> {
+          pythonFunctions.add(before + row);
+          if (detail >= 0) {
+            moduleFunctions.add(before + row);
+          }
+        }
+        case MODULE -> moduleMarks.add(before + row);
+        case OPERATOR -> {
+          operators.add(before + row);
+          detail += operatorsBefore;
+        }
+        case RUNTIME -> calls.add(before + row);
+        case KERNEL -> {
+          kernels.add(before + row);
+          detail += devicesBefore;
+        }
+        case MEMCPY, MEMSET -> {
+          copies.add(before + row);
+          detail += devicesBefore;
+        }
+        case GPU_ANNOTATION, PROFILER_SPAN, OTHER -> {}
       }
       details.add(detail);
+    }
+  }
+
+  private void appendSpan(EventBlock part) {
+    for (int row = 0; row < part.size; row++) {
+      if (tables.categories().category(part.categories[row]) == Category.PROFILER_SPAN) {
+        continue;
+      }
+      long start = part.starts[row];
+      long end = end(start, part.durations[row]);
+      if (start == 0) {
+        lastEndFromZeroNs = Math.max(lastEndFromZeroNs, end);
+      } else {
+        firstStartNs = Math.min(firstStartNs, start);
+        lastEndNs = Math.max(lastEndNs, end);
+      }
     }
   }
 
@@ -153,9 +202,21 @@ public final class Events {
 
   /// The end, never before the start.
   public long endNs(int row) {
-    long start = starts.get(row);
-    long end = start + Math.max(0, durations.get(row));
+    return end(starts.get(row), durations.get(row));
+  }
+
+  private static long end(long start, long duration) {
+    long end = start + Math.max(0, duration);
     return end < start ? Long.MAX_VALUE : end;
+  }
+
+  /// From the first start to the last end of all rows but the profiler's own and those that have no
+  /// usable time.
+  public long spanNs() {
+    boolean fromZero = unusableTimes == 0 && lastEndFromZeroNs != Long.MIN_VALUE;
+    long first = fromZero ? Math.min(firstStartNs, 0) : firstStartNs;
+    long last = fromZero ? Math.max(lastEndNs, lastEndFromZeroNs) : lastEndNs;
+    return first > last ? 0 : last - first;
   }
 
   /// `External id`; 0 for none.
@@ -239,13 +300,54 @@ public final class Events {
   /// Whether a row is the call of a module: a mark of one or, in a trace without marks, the Python
   /// function of an `nn.Module`.
   public boolean isModule(int row) {
-    Category category = category(row);
-    if (moduleMarks > 0) {
-      return category == Category.MODULE;
-    }
-    return category == Category.PYTHON_FUNCTION
-        && names.get(row) >= 0
-        && strings.startsWith(names.get(row), MODULE_PREFIX);
+    return moduleMarks.size() > 0
+        ? category(row) == Category.MODULE
+        : category(row) == Category.PYTHON_FUNCTION && detail(row) >= 0;
+  }
+
+  /// Which of [#operators] an operator's row is.
+  public int operatorIndex(int row) {
+    return detail(row);
+  }
+
+  /// The rows of users' annotations; this and what follows in file order.
+  public IntColumn annotations() {
+    return annotations;
+  }
+
+  /// The rows of Python functions.
+  public IntColumn pythonFunctions() {
+    return pythonFunctions;
+  }
+
+  /// The rows of module marks; none in most traces.
+  IntColumn moduleMarks() {
+    return moduleMarks;
+  }
+
+  /// The rows that are the call of a module, as in [#isModule].
+  public IntColumn moduleCalls() {
+    return moduleMarks.size() > 0 ? moduleMarks : moduleFunctions;
+  }
+
+  /// The rows of operators.
+  public IntColumn operators() {
+    return operators;
+  }
+
+  /// The rows of runtime and driver calls.
+  public IntColumn calls() {
+    return calls;
+  }
+
+  /// The rows of kernels.
+  public IntColumn kernels() {
+    return kernels;
+  }
+
+  /// The rows of copies and fills.
+  public IntColumn copies() {
+    return copies;
   }
 
   public Collectives collectives() {

@@ -88,7 +88,9 @@ final class ForwardLinks {
 
   private void joinBySequenceNumber() {
     LongIntMap wanted = new LongIntMap(16);
-    for (int row = 0; row < events.size(); row++) {
+    IntColumn operators = events.operators();
+    for (int i = 0; i < operators.size(); i++) {
+      int row = operators.get(i);
       if (isUnjoinedBackward(row)) {
         wanted.putIfAbsent(events.sequenceNumber(row), wanted.size());
       }
@@ -98,17 +100,17 @@ final class ForwardLinks {
     }
     int[] found = new int[wanted.size()];
     Arrays.fill(found, -1);
-    for (int row = 0; row < events.size(); row++) {
-      if (events.category(row) == Category.OPERATOR
-          && events.sequenceNumber(row) >= 0
-          && events.forwardThread(row) == 0) {
+    for (int i = 0; i < operators.size(); i++) {
+      int row = operators.get(i);
+      if (events.sequenceNumber(row) >= 0 && events.forwardThread(row) == 0) {
         int slot = wanted.get(events.sequenceNumber(row));
         if (slot >= 0) {
           found[slot] = later(found[slot], row);
         }
       }
     }
-    for (int row = 0; row < events.size(); row++) {
+    for (int i = 0; i < operators.size(); i++) {
+      int row = operators.get(i);
       if (isUnjoinedBackward(row)) {
         int operator = found[wanted.get(events.sequenceNumber(row))];
         if (operator >= 0 && events.startNs(operator) <= events.startNs(row)) {
@@ -118,11 +120,10 @@ final class ForwardLinks {
     }
   }
 
-  private boolean isUnjoinedBackward(int row) {
-    return events.category(row) == Category.OPERATOR
-        && events.forwardThread(row) > 0
-        && events.sequenceNumber(row) >= 0
-        && forward.get(row) < 0;
+  private boolean isUnjoinedBackward(int operator) {
+    return events.forwardThread(operator) > 0
+        && events.sequenceNumber(operator) >= 0
+        && forward.get(operator) < 0;
   }
 
   private int later(int found, int row) {

@@ -2,8 +2,9 @@ package dev.kerneltracer.trace;
 
 import java.util.Arrays;
 
-/// A column of ints that grows by pages: no copying, and no more than a page of unused room.
-final class IntColumn {
+/// A column of ints, or a list of rows, that grows by pages: no copying, and no more than a page of
+/// unused room.
+public final class IntColumn {
   private static final int PAGE_BITS = 14;
   private static final int PAGE = 1 << PAGE_BITS;
   private static final int MASK = PAGE - 1;
@@ -11,7 +12,7 @@ final class IntColumn {
   private int[][] pages = new int[8][];
   private int size;
 
-  void add(int value) {
+  public void add(int value) {
     int page = size >>> PAGE_BITS;
     if ((size & MASK) == 0) {
       open(page);
@@ -42,22 +43,22 @@ final class IntColumn {
     }
   }
 
-  void addAll(IntColumn other) {
+  public void addAll(IntColumn other) {
     for (int i = 0; i < other.size; i++) {
       add(other.get(i));
     }
   }
 
   /// Empties the column and keeps its room.
-  void clear() {
+  public void clear() {
     size = 0;
   }
 
-  int get(int row) {
+  public int get(int row) {
     return pages[row >>> PAGE_BITS][row & MASK];
   }
 
-  int size() {
+  public int size() {
     return size;
   }
 }

@@ -391,10 +391,7 @@ final class JsonBytes {
         return false;
       }
     }
-    if (digits == 0
-        || (b[position] == '0' && digits > 1)
-        || at >= limit
-        || (b[at] != ',' && b[at] != '}')) {
+    if (digits == 0 || (b[position] == '0' && digits > 1) || at >= limit || isScalarByte(b[at])) {
       return false;
     }
     textFrom = position;

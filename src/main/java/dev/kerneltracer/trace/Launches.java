@@ -9,28 +9,17 @@ final class Launches {
   /// Per row of device work the row that launched it; -1 for none, and for all other rows.
   int[] launch = new int[0];
 
-  /// The rows of device work, in file order.
-  int[] work = new int[1024];
-
-  int workCount;
-
   /// Whether the file's launches carry their correlation in place of an operator's id.
   boolean carryTheirCorrelation;
 
   /// Operators by `External id`; none where those are correlations.
   RowsById operators = new RowsById(0, 0, 0);
 
-  private int[] calls = new int[1024];
-  private int callCount;
-  private int operatorCount;
-  private long lowestCorrelation = Long.MAX_VALUE;
-  private long highestCorrelation = Long.MIN_VALUE;
-  private long lowestId = Long.MAX_VALUE;
-  private long highestId = Long.MIN_VALUE;
+  private long withId;
+  private long withCorrelationAsId;
 
   Launches(Events events) {
     this.events = events;
-    findRows();
     joinLaunches();
     carryTheirCorrelation = carryTheirCorrelation();
     if (!carryTheirCorrelation) {
@@ -38,73 +27,67 @@ final class Launches {
     }
   }
 
-  private void findRows() {
-    for (int row = 0; row < events.size(); row++) {
-      switch (events.category(row)) {
-        case RUNTIME -> addCall(row);
-        case KERNEL, MEMCPY, MEMSET -> {
-          if (workCount == work.length) {
-            work = Arrays.copyOf(work, workCount * 2);
-          }
-          work[workCount++] = row;
-        }
-        case OPERATOR -> {
-          long id = events.externalId(row);
-          if (id != 0) {
-            lowestId = Math.min(lowestId, id);
-            highestId = Math.max(highestId, id);
-            operatorCount++;
-          }
-        }
-        case ANNOTATION, GPU_ANNOTATION, PYTHON_FUNCTION, MODULE, PROFILER_SPAN, OTHER -> {}
+  private void joinLaunches() {
+    IntColumn calls = events.calls();
+    long lowest = Long.MAX_VALUE;
+    long highest = Long.MIN_VALUE;
+    int count = 0;
+    for (int i = 0; i < calls.size(); i++) {
+      long correlation = events.correlation(calls.get(i));
+      if (correlation != 0) {
+        lowest = Math.min(lowest, correlation);
+        highest = Math.max(highest, correlation);
+        count++;
       }
     }
-  }
-
-  private void addCall(int row) {
-    long correlation = events.correlation(row);
-    if (correlation == 0) {
-      return;
-    }
-    lowestCorrelation = Math.min(lowestCorrelation, correlation);
-    highestCorrelation = Math.max(highestCorrelation, correlation);
-    if (callCount == calls.length) {
-      calls = Arrays.copyOf(calls, callCount * 2);
-    }
-    calls[callCount++] = row;
-  }
-
-  private void joinLaunches() {
-    RowsById byCorrelation = new RowsById(lowestCorrelation, highestCorrelation, callCount);
-    for (int i = 0; i < callCount; i++) {
-      byCorrelation.putIfAbsent(events.correlation(calls[i]), calls[i]);
+    RowsById byCorrelation = new RowsById(lowest, highest, count);
+    for (int i = 0; i < calls.size(); i++) {
+      int call = calls.get(i);
+      if (events.correlation(call) != 0) {
+        byCorrelation.putIfAbsent(events.correlation(call), call);
+      }
     }
     launch = new int[events.size()];
     Arrays.fill(launch, -1);
-    for (int i = 0; i < workCount; i++) {
-      long correlation = events.correlation(work[i]);
-      launch[work[i]] = correlation == 0 ? -1 : byCorrelation.get(correlation);
+    join(events.kernels(), byCorrelation);
+    join(events.copies(), byCorrelation);
+  }
+
+  private void join(IntColumn work, RowsById byCorrelation) {
+    for (int i = 0; i < work.size(); i++) {
+      int row = work.get(i);
+      long correlation = events.correlation(row);
+      launch[row] = correlation == 0 ? -1 : byCorrelation.get(correlation);
+      int call = launch[row];
+      if (call >= 0 && events.externalId(call) != 0) {
+        withId++;
+        withCorrelationAsId += events.externalId(call) == events.correlation(call) ? 1 : 0;
+      }
     }
   }
 
   private boolean carryTheirCorrelation() {
-    long withId = 0;
-    long equal = 0;
-    for (int i = 0; i < workCount; i++) {
-      int call = launch[work[i]];
-      if (call >= 0 && events.externalId(call) != 0) {
-        withId++;
-        equal += events.externalId(call) == events.correlation(call) ? 1 : 0;
-      }
-    }
-    return withId > 0 && equal * 10 >= withId * 9;
+    return withId > 0 && withCorrelationAsId * 10 >= withId * 9;
   }
 
   private void indexOperators() {
-    operators = new RowsById(lowestId, highestId, operatorCount);
-    for (int row = 0; row < events.size(); row++) {
-      if (events.category(row) == Category.OPERATOR && events.externalId(row) != 0) {
-        operators.putIfAbsent(events.externalId(row), row);
+    IntColumn rows = events.operators();
+    long lowest = Long.MAX_VALUE;
+    long highest = Long.MIN_VALUE;
+    int count = 0;
+    for (int i = 0; i < rows.size(); i++) {
+      long id = events.externalId(rows.get(i));
+      if (id != 0) {
+        lowest = Math.min(lowest, id);
+        highest = Math.max(highest, id);
+        count++;
+      }
+    }
+    operators = new RowsById(lowest, highest, count);
+    for (int i = 0; i < rows.size(); i++) {
+      long id = events.externalId(rows.get(i));
+      if (id != 0) {
+        operators.putIfAbsent(id, rows.get(i));
       }
     }
   }

@@ -1,6 +1,7 @@
 package dev.kerneltracer.trace;
 
 import java.util.Arrays;
+import java.util.List;
 
 /// The rows of the CPU (operators, annotations, runtime calls, Python functions, module marks) by
 /// thread, each thread's in order of start, what encloses before what it encloses.
@@ -12,32 +13,37 @@ public final class ThreadRows {
   ThreadRows(Events events) {
     this.events = events;
     bounds = new int[events.threadCount() + 1];
-    int size = events.size();
-    for (int row = 0; row < size; row++) {
-      if (nests(events.category(row))) {
-        bounds[events.thread(row) + 1]++;
-      }
-    }
+    // Outer kinds first, as they are sorted: so each kind is mostly one run.
+    List<IntColumn> kinds =
+        List.of(
+            events.annotations(),
+            events.pythonFunctions(),
+            events.moduleMarks(),
+            events.operators(),
+            events.calls());
+    kinds.forEach(this::count);
     for (int thread = 1; thread < bounds.length; thread++) {
       bounds[thread] += bounds[thread - 1];
     }
-    int[] next = Arrays.copyOf(bounds, bounds.length);
     rows = new int[bounds[bounds.length - 1]];
-    for (int row = 0; row < size; row++) {
-      if (nests(events.category(row))) {
-        rows[next[events.thread(row)]++] = row;
-      }
-    }
+    int[] next = Arrays.copyOf(bounds, bounds.length);
+    kinds.forEach(kind -> place(kind, next));
     for (int thread = 0; thread < threadCount(); thread++) {
       RowSort.outerFirst(events, rows, from(thread), to(thread));
     }
   }
 
-  private static boolean nests(Category category) {
-    return switch (category) {
-      case OPERATOR, ANNOTATION, RUNTIME, PYTHON_FUNCTION, MODULE -> true;
-      case GPU_ANNOTATION, KERNEL, MEMCPY, MEMSET, PROFILER_SPAN, OTHER -> false;
-    };
+  private void count(IntColumn kind) {
+    for (int i = 0; i < kind.size(); i++) {
+      bounds[events.thread(kind.get(i)) + 1]++;
+    }
+  }
+
+  private void place(IntColumn kind, int[] next) {
+    for (int i = 0; i < kind.size(); i++) {
+      int row = kind.get(i);
+      rows[next[events.thread(row)]++] = row;
+    }
   }
 
   public int threadCount() {

@@ -18,7 +18,8 @@ public final class TraceLinks {
   private final ForwardLinks forward;
   private final int[] launch;
   private final boolean idsAreCorrelations;
-  private long joinedToOperatorById;
+  private final long kernelsJoinedById;
+  private long joinedById;
 
   private TraceLinks(Events events) {
     this.events = events;
@@ -28,23 +29,25 @@ public final class TraceLinks {
     Launches launches = SecondCore.result(beside);
     this.launch = launches.launch;
     this.idsAreCorrelations = launches.carryTheirCorrelation;
-    joinOperators(launches);
+    joinOperators(events.kernels(), launches);
+    kernelsJoinedById = joinedById;
+    joinOperators(events.copies(), launches);
   }
 
   public static TraceLinks of(Trace trace) {
     return new TraceLinks(trace.events());
   }
 
-  private void joinOperators(Launches launches) {
-    for (int i = 0; i < launches.workCount; i++) {
-      int row = launches.work[i];
+  private void joinOperators(IntColumn work, Launches launches) {
+    for (int i = 0; i < work.size(); i++) {
+      int row = work.get(i);
       int from = launch[row];
       int operator = from < 0 ? -1 : byId(launches.operators, from);
       if (operator < 0) {
         operator = byId(launches.operators, row);
       }
       if (operator >= 0) {
-        joinedToOperatorById += events.category(row) == Category.KERNEL ? 1 : 0;
+        joinedById++;
       } else if (from >= 0) {
         operator = nesting.operator[from];
       }
@@ -117,6 +120,6 @@ public final class TraceLinks {
 
   /// How many kernels found their operator by id; the others by time, or not at all.
   public long kernelsJoinedById() {
-    return joinedToOperatorById;
+    return kernelsJoinedById;
   }
 }
