@@ -341,7 +341,9 @@ def engine_bytes(spec, config, dtype, path, longest_tokens):
     weights = (parameters or 0) * size
     if spec["weights"] == "real":
         weights = _weights_on_disk(path) or weights
-    prompt = 0 if longest_tokens <= spec["new_tokens"] else longest_tokens - spec["new_tokens"]
-    one = {**spec, "batch": 1}
-    parts = _estimate_bytes(config, weights, size, one, prompt, spec["batch"])
-    return parts, parameters
+    one = {**spec, "batch": 1, "new_tokens": 0}
+    parts = _estimate_bytes(config, weights, size, one, "generate", longest_tokens, 0)
+    # Longer prompts than this are computed in chunks.
+    tokens = min(longest_tokens, max(8192, spec["batch"] * spec["prompt_tokens"]))
+    chunk = _estimate_bytes(config, weights, size, one, "generate", tokens, spec["batch"])
+    return {**parts, "activations": chunk["activations"]}, parameters
