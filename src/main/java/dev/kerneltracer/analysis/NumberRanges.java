@@ -2,6 +2,7 @@ package dev.kerneltracer.analysis;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -32,6 +33,19 @@ public record NumberRanges(List<Range> ranges) {
         throw new IllegalArgumentException("'" + part.strip() + "' counts backwards");
       }
       ranges.add(new Range(first, last));
+    }
+    return new NumberRanges(ranges);
+  }
+
+  /// The shortest form of some numbers.
+  static NumberRanges of(SortedSet<Integer> numbers) {
+    List<Range> ranges = new ArrayList<>();
+    for (int number : numbers) {
+      if (!ranges.isEmpty() && ranges.getLast().last == number - 1) {
+        ranges.set(ranges.size() - 1, new Range(ranges.getLast().first, number));
+      } else {
+        ranges.add(new Range(number, number));
+      }
     }
     return new NumberRanges(ranges);
   }

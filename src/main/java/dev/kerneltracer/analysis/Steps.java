@@ -136,6 +136,11 @@ public final class Steps {
     return host < 0 || marks.isEmpty() ? -1 : at(events.thread(host), events.startNs(host));
   }
 
+  /// The row that marks a step.
+  int mark(int step) {
+    return marks.get(step).row();
+  }
+
   /// Whether a row is the mark of a step: among operators in old traces.
   boolean isMark(int row) {
     return markRows.get(row);
