@@ -96,8 +96,8 @@ public record InferencePath(List<Part> parts, List<Step> steps, List<Call> calls
   /// @param modules how many were
   public record ModuleCount(String module, String moduleClass, int modules, long calls) {}
 
-  /// The called modules, alike ones of all layers together, most called first; those of equal counts
-  /// as they were first called.
+  /// The called modules, alike ones of all layers together, most called first; those of equal
+  /// counts as they were first called.
   public List<ModuleCount> mostCalled(ModuleLists lists) {
     Map<String, ModuleCount> counts = new LinkedHashMap<>();
     Set<String> met = new HashSet<>();

@@ -150,7 +150,6 @@ public record StepOperators(List<Row> rows, Map<String, Integer> layers) {
   }
 
   private static final class Builder {
-    private final Trace trace;
     private final Events events;
     private final TraceLinks links;
     private final Steps steps;
@@ -169,7 +168,6 @@ public record StepOperators(List<Row> rows, Map<String, Integer> layers) {
         ModulePaths paths,
         ModuleLists lists,
         PathFilter filter) {
-      this.trace = trace;
       this.events = trace.events();
       this.links = links;
       this.steps = steps;

@@ -20,8 +20,8 @@ import java.util.function.UnaryOperator;
 /// An inference path with the trace of a run of the same steps in which the module calls are
 /// marked: what each module costs, and the operators and kernels that it runs.
 ///
-/// Steps of both belong together by name and order, the calls of a step by module and order. Where a
-/// module was called more often in one run than in the other, its costs are not known.
+/// Steps of both belong together by name and order, the calls of a step by module and order. Where
+/// a module was called more often in one run than in the other, its costs are not known.
 public final class TracedPath {
   /// Of these phases the first that there is says what a token costs.
   private static final List<Steps.Phase> TOKEN_PHASES =
@@ -61,7 +61,11 @@ public final class TracedPath {
   }
 
   /// Kernels, and how many of them a module launched.
-  public record Joined(long kernels, long inModules) {}
+  public record Joined(long kernels, long inModules) {
+    public double share() {
+      return kernels == 0 ? 0 : (double) inModules / kernels;
+    }
+  }
 
   public InferencePath path() {
     return path;
@@ -104,8 +108,7 @@ public final class TracedPath {
     }
     Map<Steps.Phase, Integer> typical = new EnumMap<>(Steps.Phase.class);
     byPhase.forEach((phase, found) -> {
-      found.sort(
-          Comparator.comparingLong(step -> steps.rows().get(step).spanNs()));
+      found.sort(Comparator.comparingLong(step -> steps.rows().get(step).spanNs()));
       typical.put(phase, found.get((found.size() - 1) / 2));
     });
     return typical;
@@ -129,6 +132,37 @@ public final class TracedPath {
     return events.name(steps.mark(step));
   }
 
+  /// Whether a step generates one token of every sequence.
+  public boolean isPerToken(int step) {
+    return steps.rows().get(step).phase() == Steps.Phase.DECODE;
+  }
+
+  /// Which steps there are: `1 prefill and 7 decode steps`.
+  public String stepsInWords() {
+    Map<Steps.Phase, Long> counts = new EnumMap<>(Steps.Phase.class);
+    steps.rows().forEach(step -> counts.merge(step.phase(), 1L, Long::sum));
+    List<String> parts = new ArrayList<>();
+    counts.forEach((phase, count) -> parts.add(count + " " + phase.text()));
+    return parts.isEmpty()
+        ? "no step"
+        : String.join(" and ", parts).strip() + (steps.rows().size() == 1 ? " step" : " steps");
+  }
+
+  /// What a step stands for: `One token (the median of 7 decode steps)`.
+  public String stepInWords(int step) {
+    Steps.Phase phase = steps.rows().get(step).phase();
+    long alike = steps.rows().stream().filter(row -> row.phase() == phase).count();
+    String what =
+        switch (phase) {
+          case DECODE -> "One token";
+          case FORWARD -> "One forward pass";
+          case PREFILL -> "The prefill";
+          default -> "One step";
+        };
+    String median = " (the median of " + alike + " " + phase.text();
+    return alike == 1 ? what : median.isBlank() ? what : what + median.stripTrailing() + " steps)";
+  }
+
   /// The operators of a step in order.
   public StepOperators operators(int step, PathFilter filter) {
     return operators(step, filter, new CallTree.Builder(path, lists));
@@ -138,8 +172,7 @@ public final class TracedPath {
     Map<String, String> signatures =
         pathSteps[step] < 0 ? Map.of() : builder.signatures(pathSteps[step]);
     UnaryOperator<String> signature = layer -> signatures.getOrDefault(layer, "");
-    return StepOperators.of(
-        trace, links, work, steps, step, modules, lists, signature, filter);
+    return StepOperators.of(trace, links, work, steps, step, modules, lists, signature, filter);
   }
 
   /// The module calls of a step; empty where they were not recorded.
@@ -174,7 +207,8 @@ public final class TracedPath {
       for (int i = all.from(thread); i < all.to(thread); i++) {
         int row = all.row(i);
         if (events.isModule(row) && steps.step(row) == step) {
-          rows.computeIfAbsent(ModulePaths.label(events.name(row)), _ -> new ArrayList<>()).add(row);
+          rows.computeIfAbsent(ModulePaths.label(events.name(row)), _ -> new ArrayList<>())
+              .add(row);
         }
       }
     }

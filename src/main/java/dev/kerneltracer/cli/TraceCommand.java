@@ -2,6 +2,7 @@ package dev.kerneltracer.cli;
 
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
+import dev.kerneltracer.analysis.PathFilter;
 import dev.kerneltracer.model.ModelFiles;
 import dev.kerneltracer.model.ModelReference;
 import dev.kerneltracer.python.CacheDirectory;
@@ -192,6 +193,7 @@ final class TraceCommand implements Callable<Integer> {
     List<Tracer> chosen = tracers.chosen();
     ModelReference reference = model.resolve();
     boolean ofType = reference instanceof ModelReference.Type;
+    PathFilter pathFilter = options.pathFilter();
     TraceSettings settings = options.settings(ofType, engine.settings(framework));
     if (reference.directory() != null) {
       ModelFiles.configuration(reference.directory());
@@ -212,7 +214,7 @@ final class TraceCommand implements Callable<Integer> {
       return ExitCode.INTERRUPTED.code();
     }
     double seconds = (System.nanoTime() - startedNs) / 1e9;
-    TraceResults shown = new TraceResults(reference, settings, results, seconds, top);
+    TraceResults shown = new TraceResults(reference, settings, results, seconds, top, pathFilter);
     switch (format) {
       case TABLE -> System.out.print(new TraceReport(shown).text(Terminal.stdout()));
       case JSON -> System.out.println(TraceJson.of(shown));

@@ -6,6 +6,7 @@ import dev.kerneltracer.analysis.Steps;
 import dev.kerneltracer.tracer.DispatchCounts;
 import dev.kerneltracer.tracer.Findings;
 import dev.kerneltracer.tracer.JobResult;
+import dev.kerneltracer.tracer.PathFindings;
 import dev.kerneltracer.tracer.ProfileFiles;
 import java.util.TreeMap;
 import tools.jackson.databind.json.JsonMapper;
@@ -68,6 +69,10 @@ final class TraceJson {
             .put("kernel_time_ns", step.kernelTimeNs())
             .put("busy_ns", step.busyNs());
       }
+    }
+    PathFindings path = results.path();
+    if (path != null) {
+      root.set("inference_path", PathJson.of(path, results.pathFilter()));
     }
     if (dispatched != null) {
       ArrayNode rows = root.putArray("dispatched");

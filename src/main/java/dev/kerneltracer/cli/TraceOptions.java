@@ -2,12 +2,15 @@ package dev.kerneltracer.cli;
 
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
+import dev.kerneltracer.analysis.NumberRanges;
+import dev.kerneltracer.analysis.PathFilter;
 import dev.kerneltracer.tracer.EngineSettings;
 import dev.kerneltracer.tracer.TraceSettings;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 import tools.jackson.core.JacksonException;
@@ -157,8 +160,26 @@ final class TraceOptions {
   @Option(
       names = "--with-stack",
       order = 31,
-      description = "torch_profiler: Python call stacks and modules (slower, larger traces).")
+      description =
+          "torch_profiler: Python call stacks and modules (slower, larger traces); module_path: the"
+              + " stack of every call.")
   private boolean withStack;
+
+  @Option(
+      names = "--module-filter",
+      paramLabel = "REGEX",
+      order = 34,
+      description =
+          "module_path: print only modules in whose class or path it is found, with all inside them."
+              + " Files hold everything.")
+  private @Nullable String moduleFilter;
+
+  @Option(
+      names = "--layers",
+      paramLabel = "N-M,…",
+      order = 34,
+      description = "module_path: print only these layers, as in 0,1 or 0-3.")
+  private @Nullable String layers;
 
   @Option(
       names = "--profile-memory",
@@ -215,6 +236,30 @@ final class TraceOptions {
         memoryCheck,
         new TraceSettings.Recording(recordShapes, withStack, profileMemory, withFlops, keyAverages),
         engine);
+  }
+
+  /// What of an inference path is printed.
+  PathFilter pathFilter() {
+    Pattern modules = null;
+    if (moduleFilter != null) {
+      try {
+        modules = Pattern.compile(moduleFilter);
+      } catch (PatternSyntaxException e) {
+        throw new UserException(
+            ExitCode.USAGE,
+            "--module-filter '"
+                + moduleFilter
+                + "' is no regular expression: "
+                + e.getDescription(),
+            "As in --module-filter 'Attention|mlp'.",
+            e);
+      }
+    }
+    try {
+      return new PathFilter(modules, layers == null ? null : NumberRanges.parse(layers));
+    } catch (IllegalArgumentException e) {
+      throw new UserException(ExitCode.USAGE, "--layers: " + e.getMessage(), null, e);
+    }
   }
 
   /// `KEY=VALUE`: the value is JSON where it can be read as such, else text.

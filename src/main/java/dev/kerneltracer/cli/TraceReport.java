@@ -12,6 +12,7 @@ import dev.kerneltracer.tracer.Findings;
 import dev.kerneltracer.tracer.JobResult;
 import dev.kerneltracer.tracer.JobStatus;
 import dev.kerneltracer.tracer.Outcome;
+import dev.kerneltracer.tracer.PathFindings;
 import dev.kerneltracer.tracer.ProfileFiles;
 import dev.kerneltracer.tracer.TraceFiles;
 import dev.kerneltracer.tracer.TraceSettings;
@@ -52,6 +53,10 @@ final class TraceReport {
     }
     if (dispatched != null) {
       dispatch(out, dispatched, width, colour);
+    }
+    PathFindings path = results.path();
+    if (path != null) {
+      out.append(PathReport.text(path, results.pathFilter(), width, colour));
     }
     for (JobResult result : results.jobs()) {
       if (result.findings() instanceof Findings.Summary summary) {

@@ -1,8 +1,10 @@
 package dev.kerneltracer.cli;
 
+import dev.kerneltracer.analysis.PathFilter;
 import dev.kerneltracer.model.ModelReference;
 import dev.kerneltracer.tracer.DispatchCounts;
 import dev.kerneltracer.tracer.JobResult;
+import dev.kerneltracer.tracer.PathFindings;
 import dev.kerneltracer.tracer.ProfileFiles;
 import dev.kerneltracer.tracer.TraceSettings;
 import java.util.List;
@@ -12,8 +14,14 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param seconds what the whole command took
 /// @param top rows of each table
+/// @param pathFilter what is shown of an inference path
 record TraceResults(
-    ModelReference model, TraceSettings settings, List<JobResult> jobs, double seconds, int top) {
+    ModelReference model,
+    TraceSettings settings,
+    List<JobResult> jobs,
+    double seconds,
+    int top,
+    PathFilter pathFilter) {
 
   /// What torch_profiler's trace holds; null where it did not run or failed.
   ProfileFiles.@Nullable Profile profile() {
@@ -30,6 +38,16 @@ record TraceResults(
     for (JobResult job : jobs) {
       if (job.findings() instanceof DispatchCounts counts) {
         return counts;
+      }
+    }
+    return null;
+  }
+
+  /// What module_path recorded; null where it did not run or failed.
+  @Nullable PathFindings path() {
+    for (JobResult job : jobs) {
+      if (job.findings() instanceof PathFindings path) {
+        return path;
       }
     }
     return null;

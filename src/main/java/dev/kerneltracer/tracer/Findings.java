@@ -4,7 +4,8 @@ import java.util.Map;
 
 /// What a tracer found, as far as it is shown when a command ends. All of it lies in the job's
 /// files.
-public sealed interface Findings permits ProfileFiles.Profile, DispatchCounts, Findings.Summary {
+public sealed interface Findings
+    permits ProfileFiles.Profile, DispatchCounts, PathFindings, Findings.Summary {
   /// Of a tracer whose files speak for themselves.
   ///
   /// @param text one line

@@ -2,8 +2,6 @@ package dev.kerneltracer.tracer;
 
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
-import dev.kerneltracer.analysis.KernelGroups;
-import dev.kerneltracer.analysis.KernelSources;
 import dev.kerneltracer.analysis.TracedPath;
 import dev.kerneltracer.report.KernelNames;
 import dev.kerneltracer.report.PathFiles;
@@ -21,7 +19,7 @@ public record PathFindings(TracedPath path, KernelNames names) implements Findin
         TracedPath.of(
             PathFile.read(directory.resolve(PathFile.NAME)),
             TraceReader.read(TraceFiles.only(directory)));
-    return new PathFindings(path, new KernelNames(KernelGroups::standard, KernelSources::load));
+    return new PathFindings(path, PathFiles.names(path));
   }
 
   /// Reads what the probe wrote, and writes the tables.

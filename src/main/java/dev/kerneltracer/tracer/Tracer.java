@@ -101,6 +101,39 @@ public record Tracer(
           Results.of(DispatchCounts::read),
           null);
 
+  public static final Tracer MODULE_PATH =
+      new Tracer(
+          "module_path",
+          "huggingface",
+          1,
+          "The inference path: module calls in order with shapes, the operators of one token",
+          "Records every call of a module with its inputs and outputs, then runs the same again under"
+              + " torch.profiler with every call marked, so that operators and kernels are known by"
+              + " the module that runs them. A mark takes about 1 µs.",
+          List.of(
+              new ResultFile("trace", "Kineto's Chrome trace, with marks of the module calls"),
+              new ResultFile("path.json", "the model's modules, the steps, the calls in order"),
+              new ResultFile("path.txt", "the calls of a step as a tree, alike layers folded"),
+              new ResultFile("module_calls.csv", "classes of modules with calls"),
+              new ResultFile("per_token.csv", "the operators of one token in order, with kernels"),
+              new ResultFile("profiler_report.txt", "kernels by time and by group")),
+          List.of("record_shapes", "with_stack"),
+          EnumSet.allOf(Mode.class),
+          EnumSet.of(Need.EAGER),
+          PROFILER,
+          new Results() {
+            @Override
+            public Findings make(Path directory) {
+              return PathFindings.make(directory);
+            }
+
+            @Override
+            public Findings read(Path directory) {
+              return PathFindings.read(directory);
+            }
+          },
+          null);
+
   public static final Tracer TORCH_INDUCTOR =
       new Tracer(
           "torch_inductor",
@@ -205,6 +238,7 @@ public record Tracer(
       List.of(
           TORCH_PROFILER,
           TORCH_DISPATCH,
+          MODULE_PATH,
           TORCH_INDUCTOR,
           PRINT_ATEN_OPS,
           PRINT_FX,
