@@ -6,6 +6,8 @@ import java.net.Proxy;
 import java.net.ProxySelector;
 import java.net.SocketAddress;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -14,14 +16,15 @@ import org.jspecify.annotations.Nullable;
 /// The proxies that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in either case,
 /// as curl and Python read them; Java by itself would look at system properties alone.
 public final class EnvironmentProxies extends ProxySelector {
-  private final @Nullable InetSocketAddress forHttp;
-  private final @Nullable InetSocketAddress forHttps;
+  /// @param authorization the header `Proxy-Authorization`; null where the proxy wants none
+  private record HttpProxy(InetSocketAddress address, @Nullable String authorization) {}
+
+  private final @Nullable HttpProxy forHttp;
+  private final @Nullable HttpProxy forHttps;
   private final List<String> direct;
 
   private EnvironmentProxies(
-      @Nullable InetSocketAddress forHttp,
-      @Nullable InetSocketAddress forHttps,
-      List<String> direct) {
+      @Nullable HttpProxy forHttp, @Nullable HttpProxy forHttps, List<String> direct) {
     this.forHttp = forHttp;
     this.forHttps = forHttps;
     this.direct = direct;
@@ -39,9 +42,19 @@ public final class EnvironmentProxies extends ProxySelector {
 
   @Override
   public List<Proxy> select(URI uri) {
-    InetSocketAddress proxy = "https".equals(uri.getScheme()) ? forHttps : forHttp;
-    boolean needed = proxy != null && !isDirect(uri.getHost().toLowerCase(Locale.ROOT));
-    return List.of(needed ? new Proxy(Proxy.Type.HTTP, proxy) : Proxy.NO_PROXY);
+    HttpProxy proxy = proxy(uri);
+    return List.of(proxy == null ? Proxy.NO_PROXY : new Proxy(Proxy.Type.HTTP, proxy.address()));
+  }
+
+  /// The header `Proxy-Authorization` of requests to an address; null where there is none to send.
+  @Nullable String authorization(URI uri) {
+    HttpProxy proxy = proxy(uri);
+    return proxy == null ? null : proxy.authorization();
+  }
+
+  private @Nullable HttpProxy proxy(URI uri) {
+    HttpProxy proxy = "https".equals(uri.getScheme()) ? forHttps : forHttp;
+    return isDirect(uri.getHost().toLowerCase(Locale.ROOT)) ? null : proxy;
   }
 
   @Override
@@ -65,18 +78,25 @@ public final class EnvironmentProxies extends ProxySelector {
         : lower.strip();
   }
 
-  /// Null where it is no address; what Python would take, `host:port` or `http://host:port`.
-  private static @Nullable InetSocketAddress address(String text) {
+  /// Null where it is no address; what Python would take, `host:port` or
+  /// `http://user:password@host:port`.
+  private static @Nullable HttpProxy address(String text) {
     if (text.isEmpty()) {
       return null;
     }
     try {
       URI uri = URI.create(text.contains("://") ? text : "http://" + text);
-      int standard = "https".equals(uri.getScheme()) ? 443 : 80;
-      return uri.getHost() == null
-          ? null
-          : InetSocketAddress.createUnresolved(
-              uri.getHost(), uri.getPort() < 0 ? standard : uri.getPort());
+      int port = uri.getPort() < 0 ? ("https".equals(uri.getScheme()) ? 443 : 80) : uri.getPort();
+      if (uri.getHost() == null) {
+        return null;
+      }
+      String user = uri.getUserInfo();
+      String authorization =
+          user == null
+              ? null
+              : "Basic "
+                  + Base64.getEncoder().encodeToString(user.getBytes(StandardCharsets.UTF_8));
+      return new HttpProxy(InetSocketAddress.createUnresolved(uri.getHost(), port), authorization);
     } catch (IllegalArgumentException e) {
       return null;
     }

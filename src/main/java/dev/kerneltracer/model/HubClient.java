@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -25,6 +26,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLHandshakeException;
 import org.jspecify.annotations.Nullable;
 
 /// Plain HTTP requests to the hub. Redirects are followed here and not by the JDK, because the
@@ -37,6 +39,15 @@ final class HubClient implements AutoCloseable {
   private static final Pattern RATE_LIMIT =
       Pattern.compile(";\\s*r\\s*=\\s*0\\s*;\\s*t\\s*=\\s*(\\d+)");
 
+  static {
+    // Proxies are asked for a password in clear text or not at all, and the JDK would not tell it.
+    for (String name : List.of("jdk.http.auth.tunneling", "jdk.http.auth.proxying")) {
+      if (System.getProperty(name + ".disabledSchemes") == null) {
+        System.setProperty(name + ".disabledSchemes", "");
+      }
+    }
+  }
+
   private final HubSettings settings;
   private final HttpClient http;
 
@@ -46,14 +57,17 @@ final class HubClient implements AutoCloseable {
 
   HubClient(HubSettings settings) {
     this.settings = settings;
-    this.http =
+    HttpClient.Builder builder =
         HttpClient.newBuilder()
             // One connection for each file: HTTP/2 would send all through the window of one.
             .version(HttpClient.Version.HTTP_1_1)
             .followRedirects(HttpClient.Redirect.NEVER)
             .connectTimeout(CONNECT_TIMEOUT)
-            .proxy(settings.proxies())
-            .build();
+            .proxy(settings.proxies());
+    if (settings.certificates() != null) {
+      builder.sslContext(settings.certificates().context());
+    }
+    this.http = builder.build();
   }
 
   /// An answer of status 2xx.
@@ -127,6 +141,10 @@ final class HubClient implements AutoCloseable {
     if (range != null) {
       request.header("Range", range);
     }
+    String proxy = settings.proxies().authorization(uri);
+    if (proxy != null) {
+      request.header("Proxy-Authorization", proxy); // the JDK shows it to a proxy alone
+    }
     Duration patience = limit.atMost(settings.stallTimeout());
     CompletableFuture<HttpResponse<HubBody>> answer =
         http.sendAsync(request.build(), _ -> new HubBody());
@@ -141,7 +159,17 @@ final class HubClient implements AutoCloseable {
       answer.cancel(true);
       throw e;
     } catch (ExecutionException e) {
-      throw new TransientFailure("cannot reach " + shown(uri) + ": " + reason(e.getCause()));
+      String reason = "cannot reach " + shown(uri) + ": " + reason(e.getCause());
+      if (causedBy(e, SSLHandshakeException.class)) {
+        throw new HubException(
+            DownloadEnd.Failure.UNREACHABLE,
+            reason,
+            "If a proxy of your network signs its own certificates, name its file in"
+                + " SSL_CERT_FILE.");
+      }
+      throw causedBy(e, ConnectException.class)
+          ? TransientFailure.unreached(reason)
+          : new TransientFailure(reason);
     }
   }
 
@@ -296,7 +324,7 @@ final class HubClient implements AutoCloseable {
   }
 
   private static boolean causedBy(Throwable failure, Class<?> kind) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+    for (@Nullable Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (kind.isInstance(cause)) {
         return true;
       }

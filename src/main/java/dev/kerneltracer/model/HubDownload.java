@@ -107,13 +107,7 @@ public final class HubDownload implements AutoCloseable {
     TimeLimit limit = TimeLimit.in(request.timeout());
     HubListing listing =
         HubListing.of(
-            client,
-            settings,
-            name,
-            request.revision(),
-            request.selection(),
-            limit,
-            text -> progress.say(name + ": " + text));
+            client, settings, name, request.revision(), request.selection(), limit, progress::say);
     List<HubFile> files = chosen(listing, request.selection());
     RepositoryFolder folder = new RepositoryFolder(cache.root(), name);
     List<HubFile> missing =

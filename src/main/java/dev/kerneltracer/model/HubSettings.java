@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 /// @param stallTimeout how long a server may send nothing (`HF_HUB_DOWNLOAD_TIMEOUT`)
 /// @param firstWait before the second try; each further one waits twice as long
 /// @param proxies of `HTTPS_PROXY` and its kin
+/// @param certificates of `SSL_CERT_FILE` and its kin; null for Java's own
 public record HubSettings(
     URI endpoint,
     @Nullable HubToken token,
@@ -26,7 +27,8 @@ public record HubSettings(
     boolean symlinks,
     Duration stallTimeout,
     Duration firstWait,
-    EnvironmentProxies proxies) {
+    EnvironmentProxies proxies,
+    @Nullable CertificateFile certificates) {
   private static final Set<String> TRUE = Set.of("1", "ON", "YES", "TRUE");
   private static final String DEFAULT_ENDPOINT = "https://huggingface.co";
   private static final Duration DEFAULT_STALL = Duration.ofSeconds(30);
@@ -43,18 +45,20 @@ public record HubSettings(
         !isTrue(environment.get("HF_HUB_DISABLE_SYMLINKS")),
         stall(environment.getOrDefault("HF_HUB_DOWNLOAD_TIMEOUT", "")),
         Duration.ofSeconds(1),
-        EnvironmentProxies.of(environment));
+        EnvironmentProxies.of(environment),
+        CertificateFile.of(environment));
   }
 
   /// The same, but nothing is asked of the network.
   public HubSettings withoutNetwork() {
-    return new HubSettings(endpoint, token, true, symlinks, stallTimeout, firstWait, proxies);
+    return new HubSettings(
+        endpoint, token, true, symlinks, stallTimeout, firstWait, proxies, certificates);
   }
 
   /// The same with other patience.
   HubSettings waiting(Duration newStallTimeout, Duration newFirstWait) {
     return new HubSettings(
-        endpoint, token, offline, symlinks, newStallTimeout, newFirstWait, proxies);
+        endpoint, token, offline, symlinks, newStallTimeout, newFirstWait, proxies, certificates);
   }
 
   static boolean isTrue(@Nullable String value) {

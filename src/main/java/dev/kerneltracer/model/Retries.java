@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 /// not count, so that a long file may fail many times on a bad line.
 final class Retries {
   private static final int MOST = 6;
+  private static final int MOST_UNREACHED = 3;
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(60);
 
   /// A server that asks for more than this is not waited for.
@@ -17,6 +18,7 @@ final class Retries {
   private final TimeLimit limit;
   private final Consumer<String> tell;
   private int failures;
+  private boolean progressed;
 
   Retries(Duration firstWait, TimeLimit limit, Consumer<String> tell) {
     this.firstWait = firstWait;
@@ -26,6 +28,7 @@ final class Retries {
 
   void progress() {
     failures = 0;
+    progressed = true;
   }
 
   /// Waits before the next try.
@@ -34,7 +37,8 @@ final class Retries {
   void waitAfter(TransientFailure failure) throws HubException, InterruptedException {
     failures++;
     Duration asked = failure.waitAsked();
-    if (failures >= MOST || (asked != null && asked.compareTo(LONGEST_ASKED) > 0)) {
+    int most = failure.isUnreached() && !progressed ? MOST_UNREACHED : MOST;
+    if (failures >= most || (asked != null && asked.compareTo(LONGEST_ASKED) > 0)) {
       throw new HubException(
           DownloadEnd.Failure.UNREACHABLE,
           failure.getMessage() + (failures > 1 ? " (tried " + failures + " times)" : ""),

@@ -604,23 +604,6 @@ class HubDownloadTest {
     }
   }
 
-  @Test
-  void aProxyOfTheEnvironmentIsUsed() throws Exception {
-    hub.publish(NAME, "main", files);
-    try (LocalHub proxy = new LocalHub()) {
-      environment.put("HF_ENDPOINT", "http://hub.invalid");
-      environment.put("http_proxy", hub.endpoint());
-      complete(fetch(selection(List.of("config.json"), List.of())));
-
-      environment.put("HF_ENDPOINT", hub.endpoint());
-      environment.put("HTTP_PROXY", proxy.endpoint());
-      environment.remove("http_proxy");
-      environment.put("NO_PROXY", "example.org,127.0.0.1");
-      complete(fetch(selection(List.of("config.json"), List.of())));
-      assertThat(proxy.seen()).isEmpty();
-    }
-  }
-
   private DownloadEnd fetch(HubDownload.Request request) throws InterruptedException {
     try (HubDownload download = download(4)) {
       return download.fetch(request);

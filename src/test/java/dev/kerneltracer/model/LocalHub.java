@@ -3,6 +3,8 @@ package dev.kerneltracer.model;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -28,6 +30,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
@@ -80,6 +83,7 @@ public final class LocalHub implements AutoCloseable {
 
   private record Revision(String commit, Map<String, StoredFile> files) {}
 
+  private final String scheme;
   private final HttpServer hub;
   private final HttpServer store;
   private final ExecutorService threads = Executors.newCachedThreadPool();
@@ -93,13 +97,15 @@ public final class LocalHub implements AutoCloseable {
   private volatile String storeHost = "localhost";
 
   public LocalHub() {
+    this(null);
+  }
+
+  /// With TLS.
+  public LocalHub(@Nullable SSLContext tls) {
     System.setProperty("sun.net.httpserver.nodelay", "true");
-    try {
-      hub = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 50);
-      store = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 50);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    scheme = tls == null ? "http" : "https";
+    hub = server(tls);
+    store = server(tls);
     hub.createContext("/", exchange -> handle(exchange, false));
     store.createContext("/", exchange -> handle(exchange, true));
     for (HttpServer server : List.of(hub, store)) {
@@ -108,8 +114,22 @@ public final class LocalHub implements AutoCloseable {
     }
   }
 
+  private static HttpServer server(@Nullable SSLContext tls) {
+    InetSocketAddress any = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+    try {
+      if (tls == null) {
+        return HttpServer.create(any, 50);
+      }
+      HttpsServer server = HttpsServer.create(any, 50);
+      server.setHttpsConfigurator(new HttpsConfigurator(tls));
+      return server;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   public String endpoint() {
-    return "http://127.0.0.1:" + hub.getAddress().getPort();
+    return scheme + "://127.0.0.1:" + hub.getAddress().getPort();
   }
 
   /// Publishes a commit of a model as its branch or tag; returns the commit.
@@ -314,7 +334,16 @@ public final class LocalHub implements AutoCloseable {
           .getResponseHeaders()
           .set(
               "Location",
-              "http://" + storeHost + ":" + port + "/" + etag + "/" + path + "?signature=s3cret");
+              scheme
+                  + "://"
+                  + storeHost
+                  + ":"
+                  + port
+                  + "/"
+                  + etag
+                  + "/"
+                  + path
+                  + "?signature=s3cret");
       exchange.sendResponseHeaders(302, -1);
       return;
     }
