@@ -13,20 +13,19 @@ public record PathFindings(TracedPath path, KernelNames names) implements Findin
 
   /// Reads what the probe wrote.
   ///
+  /// @param directory where `path.json` is
   /// @throws UserException where it is missing or damaged
-  static PathFindings read(Path directory) {
+  static PathFindings read(Path directory, Path trace) {
     TracedPath path =
-        TracedPath.of(
-            PathFile.read(directory.resolve(PathFile.NAME)),
-            TraceReader.read(TraceFiles.only(directory)));
+        TracedPath.of(PathFile.read(directory.resolve(PathFile.NAME)), TraceReader.read(trace));
     return new PathFindings(path, PathFiles.names(path));
   }
 
-  /// Reads what the probe wrote, and writes the tables.
+  /// Reads what the probe wrote, and writes the tables beside it.
   ///
   /// @throws UserException where it is missing or damaged
-  static PathFindings make(Path directory) {
-    PathFindings read = read(directory);
+  static PathFindings make(Path directory, Path trace) {
+    PathFindings read = read(directory, trace);
     if (!read.path.trust().complete()) {
       throw new UserException(
           ExitCode.JOBS_FAILED, "torch.profiler wrote a damaged trace; is the disk full?", null);

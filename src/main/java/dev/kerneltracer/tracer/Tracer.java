@@ -124,12 +124,12 @@ public record Tracer(
           new Results() {
             @Override
             public Findings make(Path directory) {
-              return PathFindings.make(directory);
+              return PathFindings.make(directory, TraceFiles.only(directory));
             }
 
             @Override
             public Findings read(Path directory) {
-              return PathFindings.read(directory);
+              return PathFindings.read(directory, TraceFiles.only(directory));
             }
           },
           null);
@@ -223,10 +223,14 @@ public record Tracer(
               + " and out, and marks them in the profiler's trace of another run. The engine runs"
               + " eagerly for it: a CUDA graph runs none of a module's Python.",
           List.of(
-              new ResultFile("path.json", "modules, steps, and calls in order"),
               new ResultFile("trace", "every worker's Chrome trace with its modules marked"),
+              new ResultFile("path.json", "the model's modules, the steps, the calls in order"),
+              new ResultFile("path.txt", "the calls of a step as a tree, alike layers folded"),
+              new ResultFile("module_calls.csv", "classes of modules with calls"),
+              new ResultFile("per_token.csv", "the operators of one token in order, with kernels"),
+              new ResultFile("profiler_report.txt", "kernels by time and by group"),
               new ResultFile("model", "the configuration that the engine was given"),
-              new ResultFile("ranks", "path.json of further ranks, where there are several")),
+              new ResultFile("ranks", "the same of further ranks, where there are several")),
           List.of("record_shapes", "with_stack"),
           EnumSet.of(Mode.EVAL),
           EnumSet.of(Need.EAGER),
