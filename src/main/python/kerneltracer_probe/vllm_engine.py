@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import traceback
 
 from . import configuration, models, supervisor
 from .report import JobError, event, note
@@ -302,13 +303,13 @@ def _architecture(config):
     """The class that Transformers has for a model type, the way its own checkpoints name it."""
     from transformers.models.auto import modeling_auto as auto
 
-    for mapping in (
-        "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
-        "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES",
-        "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
-        "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
-        "MODEL_MAPPING_NAMES",
-    ):
+    names = ["CAUSAL_LM", "IMAGE_TEXT_TO_TEXT"]
+    if getattr(config, "is_encoder_decoder", False):
+        names.insert(0, "SEQ_TO_SEQ_CAUSAL_LM")
+    if not getattr(config, "is_decoder", False):
+        # An encoder's, also where Transformers can make a decoder of it.
+        names.insert(0, "MASKED_LM")
+    for mapping in (*(f"MODEL_FOR_{name}_MAPPING_NAMES" for name in names), "MODEL_MAPPING_NAMES"):
         found = dict(getattr(auto, mapping, {})).get(config.model_type)
         if found:
             return found if isinstance(found, str) else found[0]
@@ -331,6 +332,12 @@ def _plain(error):
     return (str(error).strip() or type(error).__name__)[:1500]
 
 
+def _of_the_configuration(error):
+    """Whether it was raised while arguments became a configuration, before anything was loaded."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return any(name.endswith("engine/arg_utils.py") or "/vllm/config/" in name for name in files)
+
+
 class Engine:
     """The running engine: `run()` generates once for all prompts."""
 
@@ -338,8 +345,14 @@ class Engine:
         from vllm import LLM, SamplingParams
 
         self.plan, self.spec = plan, plan.spec
-        with _causes(plan.directory):
-            self._llm = LLM(**plan.arguments)
+        try:
+            with _causes(plan.directory):
+                self._llm = LLM(**plan.arguments)
+        except (TypeError, ValueError, AttributeError) as error:
+            if plan.settings["arguments"] and _of_the_configuration(error):
+                names = ", ".join(name for name, _ in plan.settings["arguments"])
+                raise JobError("usage", f"vLLM refuses --engine-arg ({names}): {_plain(error)}") from error
+            raise
         sampling = {
             "max_tokens": self.spec["new_tokens"],
             "ignore_eos": True,
@@ -422,7 +435,7 @@ class _causes:
     def __enter__(self):
         return self
 
-    def __exit__(self, kind, error, _traceback):
+    def __exit__(self, kind, error, _frames):
         if error is None or isinstance(error, JobError) or not isinstance(error, Exception):
             return
         text = str(error)
