@@ -454,14 +454,15 @@ class _causes:
         sys.stderr.flush()
         try:
             with open(self._log, encoding="utf-8", errors="replace") as file:
-                lines = [line for line in file if " ERROR " in line]
+                lines = [line for line in file if re.search(r"(^|[ )])ERROR ", line)]
         except OSError:
             return ""
         for line in lines:
             found = self._LINE.search(line)
             if found and not any(frame in line for frame in self._FRAMES):
                 return f"{found.group(1)}: {found.group(2).strip()}"
-        return next((line.split("]", 1)[-1].strip() for line in lines if "died" in line), "")
+        died = next((line.split("]", 1)[-1].strip() for line in lines if "died unexpectedly" in line), "")
+        return died.partition(", shutting down")[0]
 
 
 def shown(arguments):

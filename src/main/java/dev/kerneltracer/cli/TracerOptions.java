@@ -69,7 +69,7 @@ final class TracerOptions {
 
   String tell(OutputFormat format, Terminal terminal) {
     if (described != null) {
-      List<Tracer> all = known(null);
+      List<Tracer> all = known(framework);
       Tracer tracer = Tracer.select(all, List.of(described)).getFirst();
       return format == OutputFormat.JSON
           ? TracerCatalog.json(tracer)

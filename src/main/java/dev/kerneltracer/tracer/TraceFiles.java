@@ -1,5 +1,6 @@
 package dev.kerneltracer.tracer;
 
+import dev.kerneltracer.AtomicFile;
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import java.io.IOException;
@@ -39,6 +40,19 @@ public final class TraceFiles {
       throw none(directory);
     }
     return workers;
+  }
+
+  /// Where the files of a rank above 0 lie.
+  ///
+  /// @throws UserException where the directory cannot be made
+  static Path rankDirectory(Path directory, int rank) {
+    Path own = directory.resolve("ranks").resolve(String.valueOf(rank));
+    try {
+      return Files.createDirectories(own);
+    } catch (IOException e) {
+      throw new UserException(
+          ExitCode.JOBS_FAILED, "cannot write to " + own + ": " + AtomicFile.reason(e), null, e);
+    }
   }
 
   private static int rank(Path file) {

@@ -1,10 +1,7 @@
 package dev.kerneltracer.tracer;
 
-import dev.kerneltracer.AtomicFile;
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -17,13 +14,7 @@ final class VllmProfile implements Results {
     ProfileFiles.Profile first = ProfileFiles.write(traces.getFirst(), directory, "vllm");
     requireWhole(first, traces.getFirst());
     for (int rank = 1; rank < traces.size(); rank++) {
-      Path own = directory.resolve("ranks").resolve(String.valueOf(rank));
-      try {
-        Files.createDirectories(own);
-      } catch (IOException e) {
-        throw new UserException(
-            ExitCode.JOBS_FAILED, "cannot write to " + own + ": " + AtomicFile.reason(e), null, e);
-      }
+      Path own = TraceFiles.rankDirectory(directory, rank);
       requireWhole(ProfileFiles.write(traces.get(rank), own, "vllm"), traces.get(rank));
     }
     return first;
