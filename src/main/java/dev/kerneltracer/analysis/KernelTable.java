@@ -55,7 +55,7 @@ public record KernelTable(List<Row> rows, long totalNs) {
   /// @param block such as `[128, 1, 1]`; empty where the trace does not say
   /// @param registers for each thread
   public record Launch(String grid, String block, int registers, int sharedBytes) {
-    // Both by hand: what a record derives is spun at run time, which takes longer than a small
+    // All by hand: what a record derives is spun at run time, which takes longer than a small
     // trace.
     @Override
     public int hashCode() {
@@ -69,6 +69,11 @@ public record KernelTable(List<Row> rows, long totalNs) {
           && block.equals(launch.block)
           && registers == launch.registers
           && sharedBytes == launch.sharedBytes;
+    }
+
+    @Override
+    public String toString() {
+      return grid + " " + block + " " + registers + " " + sharedBytes;
     }
   }
 

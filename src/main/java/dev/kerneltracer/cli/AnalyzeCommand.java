@@ -175,7 +175,8 @@ final class AnalyzeCommand implements Callable<Integer> {
       throw new UserException(
           ExitCode.USAGE, "--kernel-events needs a place", "Add --output-dir DIR.");
     }
-    KernelNames names = new KernelNames(groups(), KernelSources::load);
+    FutureTask<KernelSources> sources = SecondCore.started(KernelSources::load);
+    KernelNames names = new KernelNames(groups(), () -> SecondCore.result(sources));
     Analysis analysis = new Analysis(new Filter(steps, phases, ranks, kernel));
     TraceInputs inputs = new TraceInputs(arguments);
     problems.addAll(inputs.problems());
