@@ -7,6 +7,7 @@ import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -147,7 +148,7 @@ final class BlobDownload {
           Files.deleteIfExists(temporary); // renaming one name of a file to another does nothing
           Files.deleteIfExists(folder.incomplete(file.etag()));
           return true;
-        } catch (UnsupportedOperationException | java.nio.file.FileSystemException e) {
+        } catch (UnsupportedOperationException | FileSystemException e) {
           Files.deleteIfExists(temporary);
           return false; // no hard links here: it is fetched
         }

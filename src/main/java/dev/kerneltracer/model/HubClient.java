@@ -17,6 +17,7 @@ import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -103,7 +104,7 @@ final class HubClient implements AutoCloseable {
   private Answer send(String method, URI start, @Nullable String range, TimeLimit limit)
       throws TransientFailure, HubException, InterruptedException {
     URI uri = start;
-    HttpHeaders hub = HttpHeaders.of(java.util.Map.of(), (_, _) -> true);
+    HttpHeaders hub = HttpHeaders.of(Map.of(), (_, _) -> true);
     for (int hops = 0; hops <= MOST_REDIRECTS; hops++) {
       waitForQuiet(limit);
       HttpResponse<HubBody> response = once(method, uri, range, limit);

@@ -18,6 +18,7 @@ import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
 
 /// Downloads models of the hub into the Hugging Face cache. One object serves any number of models
 /// at a time, one thread each, and bounds the transfers of all of them together. A thread that is
@@ -250,7 +251,7 @@ public final class HubDownload implements AutoCloseable {
     return warnings;
   }
 
-  private DownloadEnd.@org.jspecify.annotations.Nullable Complete cached(Request request) {
+  private DownloadEnd.@Nullable Complete cached(Request request) {
     if (!request.selection().include().isEmpty() || request.verify()) {
       return null;
     }

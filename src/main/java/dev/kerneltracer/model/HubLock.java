@@ -10,6 +10,7 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -165,7 +166,7 @@ final class HubLock implements AutoCloseable {
                 file.toString(), null, "cannot open (error " + error + ")");
           }
         }
-        throw new java.nio.file.AccessDeniedException(file.toString());
+        throw new AccessDeniedException(file.toString());
       } catch (IOException e) {
         throw e;
       } catch (Throwable e) {

@@ -2,6 +2,7 @@ package dev.kerneltracer.model;
 
 import dev.kerneltracer.AtomicFile;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -282,7 +283,7 @@ public record SnapshotCheck(HubCache.Snapshot snapshot, List<Fault> faults, List
     /// Torch's files are zip archives since 1.6, whose end says what must come before it.
     private static boolean isBrokenZip(Path path) throws IOException {
       byte[] start;
-      try (java.io.InputStream in = Files.newInputStream(path)) {
+      try (InputStream in = Files.newInputStream(path)) {
         start = in.readNBytes(2);
       }
       if (start.length < 2) {

@@ -2,7 +2,9 @@ package dev.kerneltracer.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /// Listings as real models of the hub have them.
@@ -104,8 +106,7 @@ class FileSelectionTest {
 
   /// What is chosen beside the usual small files.
   private static List<String> chosen(String... more) {
-    List<String> all =
-        java.util.stream.Stream.concat(SMALL.stream(), java.util.Arrays.stream(more)).toList();
+    List<String> all = Stream.concat(SMALL.stream(), Arrays.stream(more)).toList();
     List<String> chosen = FileSelection.all().of(all);
     assertThat(chosen).containsAll(SMALL);
     return chosen.stream().filter(path -> !SMALL.contains(path)).toList();

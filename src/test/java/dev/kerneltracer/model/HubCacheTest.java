@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -102,17 +105,17 @@ class HubCacheTest {
     byte[] whole = TinyModel.safetensors(1000, 1, "a", "b");
 
     assertThat(fault(file, whole)).isNull();
-    assertThat(fault(file, java.util.Arrays.copyOf(whole, whole.length - 1)))
+    assertThat(fault(file, Arrays.copyOf(whole, whole.length - 1)))
         .isEqualTo("is cut short: 1 bytes of its tensors are missing");
-    assertThat(fault(file, java.util.Arrays.copyOf(whole, whole.length + 3)))
+    assertThat(fault(file, Arrays.copyOf(whole, whole.length + 3)))
         .isEqualTo("has 3 bytes too many");
-    assertThat(fault(file, java.util.Arrays.copyOf(whole, 20))).contains("within its header");
+    assertThat(fault(file, Arrays.copyOf(whole, 20))).contains("within its header");
     assertThat(fault(file, new byte[3])).isEqualTo("has 3 bytes");
     assertThat(fault(file, new byte[1000])).contains("no safetensors");
     byte[] badJson = whole.clone();
     badJson[8] = 'x';
     assertThat(fault(file, badJson)).contains("no JSON");
-    String text = new String(whole, java.nio.charset.StandardCharsets.ISO_8859_1);
+    String text = new String(whole, StandardCharsets.ISO_8859_1);
     assertThat(fault(file, latin(text.replace("[0, 500]", "[0, 400]")))).contains("offsets for a");
     assertThat(
             fault(
@@ -211,11 +214,10 @@ class HubCacheTest {
   }
 
   private static byte[] latin(String text) {
-    return text.getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
+    return text.getBytes(StandardCharsets.ISO_8859_1);
   }
 
-  private static @org.jspecify.annotations.Nullable String fault(Path file, byte[] content)
-      throws IOException {
+  private static @Nullable String fault(Path file, byte[] content) throws IOException {
     Files.write(file, content);
     return SafetensorsFile.read(file).fault();
   }

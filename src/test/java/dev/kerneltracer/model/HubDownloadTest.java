@@ -9,11 +9,13 @@ import dev.kerneltracer.model.DownloadEnd.Failed;
 import dev.kerneltracer.model.DownloadEnd.Failure;
 import dev.kerneltracer.model.LocalHub.Fault;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -226,7 +228,7 @@ class HubDownloadTest {
     byte[] whole = content(TinyModel.FIRST);
     Path part = incomplete(TinyModel.FIRST);
     Files.createDirectories(part.getParent());
-    Files.write(part, java.util.Arrays.copyOf(whole, 200_000));
+    Files.write(part, Arrays.copyOf(whole, 200_000));
 
     Complete end = complete(fetch(request()));
 
@@ -469,7 +471,7 @@ class HubDownloadTest {
     Complete end = complete(fetch(request()));
     Path blob = end.directory().resolve(TinyModel.FIRST).toRealPath();
     try (FileChannel channel = FileChannel.open(blob, StandardOpenOption.WRITE)) {
-      channel.write(java.nio.ByteBuffer.wrap(new byte[100]), 200_000);
+      channel.write(ByteBuffer.wrap(new byte[100]), 200_000);
     }
 
     complete(

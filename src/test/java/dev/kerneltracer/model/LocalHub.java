@@ -17,6 +17,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.HexFormat;
 import java.util.List;
@@ -401,12 +402,12 @@ public final class LocalHub implements AutoCloseable {
         part && !range.group(2).isEmpty()
             ? Math.min(content.length, Integer.parseInt(range.group(2)) + 1)
             : content.length;
-    byte[] bytes = java.util.Arrays.copyOfRange(content, from, to);
+    byte[] bytes = Arrays.copyOfRange(content, from, to);
     if (fault instanceof Fault.Garbage) {
       bytes[bytes.length / 2] ^= 1;
     }
     if (fault instanceof Fault.TooLong) {
-      bytes = java.util.Arrays.copyOf(bytes, bytes.length + 10);
+      bytes = Arrays.copyOf(bytes, bytes.length + 10);
     }
     if (part) {
       exchange
