@@ -41,6 +41,10 @@ OWN_MODULES = ("configuration", "models", "tiny", "tracers", "workload")
 DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel", "/dev/habana", "/dev/davinci")
 PATIENCE_SECONDS = 10
 
+# Threads whose library takes its locks before a fork and starts them anew in the child: jemalloc's, which comes
+# with pyarrow, which pandas imports where both are installed.
+FORK_SAFE_THREADS = ("jemalloc_bg_thd",)
+
 
 def _end_with_kerneltracer(path):
     """Ends this process at the end of file on standard input, also in the middle of an import: no thread
@@ -111,8 +115,16 @@ def why_not_to_fork():
             continue
         if target.startswith(DEVICES):
             return f"the imports opened {target}"
-    threads = len(os.listdir("/proc/self/task"))
-    return f"the imports left {threads} threads" if threads > 1 else None
+    more = [name for name in map(_thread_name, os.listdir("/proc/self/task")) if name not in FORK_SAFE_THREADS]
+    return f"the imports left threads: {', '.join(sorted(more))}" if len(more) > 1 else None
+
+
+def _thread_name(number):
+    try:
+        with open(f"/proc/self/task/{number}/comm") as file:
+            return file.read().strip()
+    except OSError:
+        return "ended"
 
 
 def _mark(mark):
