@@ -52,6 +52,9 @@ class MisbehavingForCausalLM(LlamaForCausalLM):
             os.kill(os.getpid(), signal.SIGSEGV)
         if kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if kind == "kill_once" and not os.path.exists(os.environ["ONCE"]):
+            open(os.environ["ONCE"], "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
         if kind == "exit":
             os._exit(7)
         if kind == "deaf_tree":

@@ -24,6 +24,8 @@ class ImportDirectionTest {
         .definedBy("dev.kerneltracer")
         .layer("cli")
         .definedBy("dev.kerneltracer.cli")
+        .layer("batch")
+        .definedBy("dev.kerneltracer.batch")
         .layer("tracer")
         .definedBy("dev.kerneltracer.tracer")
         .layer("report")
@@ -38,18 +40,20 @@ class ImportDirectionTest {
         .definedBy("dev.kerneltracer.model")
         .whereLayer("cli")
         .mayNotBeAccessedByAnyLayer()
-        .whereLayer("tracer")
+        .whereLayer("batch")
         .mayOnlyBeAccessedByLayers("cli")
+        .whereLayer("tracer")
+        .mayOnlyBeAccessedByLayers("cli", "batch")
         .whereLayer("report")
-        .mayOnlyBeAccessedByLayers("cli", "tracer")
+        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer")
         .whereLayer("analysis")
-        .mayOnlyBeAccessedByLayers("cli", "tracer", "report")
+        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer", "report")
         .whereLayer("trace")
-        .mayOnlyBeAccessedByLayers("cli", "tracer", "report", "analysis")
+        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer", "report", "analysis")
         .whereLayer("python")
-        .mayOnlyBeAccessedByLayers("cli", "tracer")
+        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer")
         .whereLayer("model")
-        .mayOnlyBeAccessedByLayers("cli", "tracer")
+        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer")
         .check(CLASSES);
   }
 
@@ -60,6 +64,7 @@ class ImportDirectionTest {
         .resideInAnyPackage(
             "dev.kerneltracer",
             "dev.kerneltracer.cli",
+            "dev.kerneltracer.batch",
             "dev.kerneltracer.tracer",
             "dev.kerneltracer.report",
             "dev.kerneltracer.analysis",

@@ -46,7 +46,7 @@ import tools.jackson.core.JsonGenerator;
 final class ModelsDownloadCommand implements Callable<Integer> {
   private static final long POLL_MILLIS = 250;
   private static final long LONGEST_TIMEOUT_SECONDS = 31_536_000;
-  private static final int MOST_WORKERS = 64;
+  static final int MOST_WORKERS = 64;
 
   @Parameters(paramLabel = "NAME", arity = "1..*", description = "A model of the hub, as org/name.")
   private List<String> names = new ArrayList<>();

@@ -21,4 +21,9 @@ public record JobResult(
     Path directory,
     Map<String, JsonNode> model,
     @Nullable Findings findings,
-    @Nullable UserException fatal) {}
+    @Nullable UserException fatal) {
+  /// The same without what is found in its files, which may be large.
+  public JobResult withoutFindings() {
+    return new JobResult(status, skipped, directory, model, null, fatal);
+  }
+}

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +30,6 @@ public final class JobRunner implements AutoCloseable {
   private final Interpreter python;
   private final Path probe;
   private final Duration timeout;
-  private final Consumer<String> progress;
   private final Map<String, String> environment;
   private final @Nullable WarmStart warmStart;
 
@@ -39,28 +39,30 @@ public final class JobRunner implements AutoCloseable {
   /// @param probe the directory of the probe's files
   /// @param timeout for the whole process of a job
   /// @param warm fork the processes from one that has imported torch, where that can be
-  /// @param progress takes a line on what the job is doing
+  /// @param said told why processes are started anew, where they are
   public JobRunner(
-      Interpreter python, Path probe, Duration timeout, boolean warm, Consumer<String> progress) {
+      Interpreter python, Path probe, Duration timeout, boolean warm, Consumer<String> said) {
     this.python = python;
     this.probe = probe;
     this.timeout = timeout;
-    this.progress = progress;
     this.environment = environment(python, probe);
-    this.warmStart = warm ? new WarmStart(python.executable(), probe, environment, progress) : null;
+    this.warmStart = warm ? new WarmStart(python.executable(), probe, environment, said) : null;
   }
 
   /// Runs the job, or skips it where `skip` allows and an equal one has succeeded. An interrupt of
-  /// this thread ends the process, and the job as [Outcome#CANCELLED].
+  /// this thread ends the process, and the job as [Outcome#CANCELLED]. Any thread, several at once.
   ///
+  /// @param changes added to the process's environment; nothing that the import of torch reads
+  /// @param progress takes a line on what the job is doing
   /// @throws UserException where the job's directory is not to be had
-  public JobResult run(TraceJob job, boolean skip) {
+  public JobResult run(
+      TraceJob job, boolean skip, Map<String, String> changes, Consumer<String> progress) {
     Path directory = job.directory();
-    String identity = job.identity();
-    String inapplicable = inapplicable(job);
+    String inapplicable = job.inapplicable(System.getenv());
     if (inapplicable != null) {
-      return skipped(job, identity, inapplicable);
+      return notRun(job, Outcome.SKIPPED, inapplicable);
     }
+    String identity = job.identity();
     try (JobDirectory taken = JobDirectory.take(directory)) {
       JobStatus earlier = JobStatus.readSuccess(directory);
       if (skip && earlier != null && earlier.identity().equals(identity)) {
@@ -68,14 +70,53 @@ public final class JobRunner implements AutoCloseable {
         return new JobResult(earlier, true, directory, Map.of(), findings, null);
       }
       taken.clear(job.tracer());
-      return new Run(job, identity, taken).run();
+      return new Run(job, identity, taken, changes, progress).run();
     } catch (IOException e) {
-      throw new UserException(
-          ExitCode.JOBS_FAILED,
-          "cannot write to " + directory + ": " + AtomicFile.reason(e),
-          "Free some space, or choose an --output-dir you may write to.",
-          e);
+      throw unwritable(directory, e);
     }
+  }
+
+  /// Ends a job that cannot be run, such as one whose model is not to be had.
+  ///
+  /// @throws UserException where the job's directory is not to be had
+  public JobResult refuse(TraceJob job, Outcome outcome, String reason) {
+    try (JobDirectory taken = JobDirectory.take(job.directory())) {
+      taken.clear(job.tracer());
+      JobResult result = notRun(job, outcome, reason);
+      result.status().write(job.directory());
+      return result;
+    } catch (IOException e) {
+      throw unwritable(job.directory(), e);
+    }
+  }
+
+  /// The end of a job that leaves no file.
+  public static JobResult notRun(TraceJob job, Outcome outcome, String reason) {
+    JobStatus status =
+        new JobStatus(
+            job.tracer().name(),
+            job.tracer().framework(),
+            job.model().label(),
+            job.settings().device(),
+            job.mode().text(),
+            Instant.now(),
+            job.tracer().version(),
+            "",
+            outcome,
+            reason,
+            0,
+            0,
+            0,
+            job.versions());
+    return new JobResult(status, false, job.directory(), Map.of(), null, null);
+  }
+
+  private static UserException unwritable(Path directory, IOException e) {
+    return new UserException(
+        ExitCode.JOBS_FAILED,
+        "cannot write to " + directory + ": " + AtomicFile.reason(e),
+        "Free some space, or choose an --output-dir you may write to.",
+        e);
   }
 
   private static Map<String, String> environment(Interpreter python, Path probe) {
@@ -102,46 +143,14 @@ public final class JobRunner implements AutoCloseable {
     }
   }
 
-  /// Why nothing need be started: the tracer does not record this mode, or misses what it needs.
-  private @Nullable String inapplicable(TraceJob job) {
-    if (!job.tracer().modes().contains(job.mode())) {
-      return "does not trace --mode " + job.mode().text();
-    }
-    for (Need need : job.tracer().needs()) {
-      String missing = need.missing(job.settings().device(), python.packages(), System.getenv());
-      if (missing != null) {
-        return missing;
-      }
-    }
-    return null;
-  }
-
-  private static JobResult skipped(TraceJob job, String identity, String reason) {
-    JobStatus status =
-        new JobStatus(
-            job.tracer().name(),
-            job.tracer().framework(),
-            job.model().label(),
-            job.settings().device(),
-            job.mode().text(),
-            Instant.now(),
-            job.tracer().version(),
-            identity,
-            Outcome.SKIPPED,
-            reason,
-            0,
-            0,
-            0,
-            job.versions());
-    return new JobResult(status, false, job.directory(), Map.of(), null, null);
-  }
-
   /// One job on its way: what its events said so far.
   private final class Run {
     private final TraceJob job;
     private final String identity;
     private final JobDirectory taken;
     private final Path directory;
+    private final Map<String, String> changes;
+    private final Consumer<String> progress;
     private final long started = System.nanoTime();
     private final Map<String, JsonNode> model = new LinkedHashMap<>();
     private final Map<String, String> versions = new TreeMap<>();
@@ -153,11 +162,18 @@ public final class JobRunner implements AutoCloseable {
     private @Nullable Findings findings;
     private @Nullable UserException fatal;
 
-    Run(TraceJob job, String identity, JobDirectory taken) {
+    Run(
+        TraceJob job,
+        String identity,
+        JobDirectory taken,
+        Map<String, String> changes,
+        Consumer<String> progress) {
       this.job = job;
       this.identity = identity;
       this.taken = taken;
       this.directory = job.directory();
+      this.changes = changes;
+      this.progress = progress;
       this.device = job.settings().device();
     }
 
@@ -207,19 +223,22 @@ public final class JobRunner implements AutoCloseable {
       List<String> arguments =
           List.of(probe.resolve("run_probe.py").toString(), specification.toString());
       Path log = directory.resolve(JobDirectory.LOG);
-      TargetProcess forked = warmStart == null ? null : warmStart.start(arguments, Map.of(), log);
-      return forked != null
-          ? forked
-          : TargetProcess.start(python.executable(), probe, arguments, environment, log);
+      TargetProcess forked = warmStart == null ? null : warmStart.start(arguments, changes, log);
+      if (forked != null) {
+        return forked;
+      }
+      Map<String, String> whole = new HashMap<>(environment);
+      whole.putAll(changes);
+      return TargetProcess.start(python.executable(), probe, arguments, whole, log);
     }
 
     private void hear(ProbeEvent event) {
       switch (event.name()) {
         case "phase" -> {
           phase = event.text("phase");
-          progress.accept(job.tracer().name() + ": " + phase);
+          progress.accept(phase);
         }
-        case "note" -> progress.accept(job.tracer().name() + ": " + event.text("text"));
+        case "note" -> progress.accept(event.text("text"));
         case "versions" ->
             event
                 .fields()
@@ -245,7 +264,7 @@ public final class JobRunner implements AutoCloseable {
     /// Makes the files that are derived from what the probe wrote.
     private JobEnd writeResults() {
       try {
-        progress.accept(job.tracer().name() + ": making the result files");
+        progress.accept("making the result files");
         findings = job.tracer().results().make(directory);
         return JobEnd.SUCCESS;
       } catch (UserException e) {

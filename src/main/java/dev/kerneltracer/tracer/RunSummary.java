@@ -1,6 +1,7 @@
 package dev.kerneltracer.tracer;
 
 import dev.kerneltracer.AtomicFile;
+import dev.kerneltracer.UserException;
 import dev.kerneltracer.report.CsvFile;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -13,6 +14,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -21,7 +23,13 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// `run.json` (the last command and how every job of the directory ended) and `summary.csv` (a row
 /// per job). Runs may share an output directory, so a job's end replaces its own row and no other.
-public final class RunSummary {
+/// Both are written while jobs end, but not so often that it would be felt, and at the end.
+public final class RunSummary implements AutoCloseable {
+  /// Between two writings, and so many times as long as one takes.
+  private static final long PAUSE_NS = 1_000_000_000;
+
+  private static final int PAUSES = 20;
+
   private static final JsonMapper JSON = new JsonMapper();
   private static final List<String> COLUMNS =
       List.of(
@@ -38,15 +46,100 @@ public final class RunSummary {
           "timestamp",
           "directory");
 
-  private RunSummary() {}
+  private final Path outputDirectory;
+  private final List<String> command;
+  private final List<TraceJob> planned;
+  private final Map<String, JsonNode> ended = new TreeMap<>();
+  private final Thread writer;
+  private boolean changed;
+  private boolean closed;
 
-  /// Records what a command planned, and how its jobs ended, in both files.
+  /// Nothing is written before a job has ended.
   ///
   /// @param command the command line
-  /// @param planned all its jobs, also those that it did not come to
-  public static void record(
-      Path outputDirectory, List<String> command, List<TraceJob> planned, List<JobResult> results)
-      throws IOException {
+  /// @param planned all its jobs, also those that it may not come to
+  public RunSummary(Path outputDirectory, List<String> command, List<TraceJob> planned) {
+    this.outputDirectory = outputDirectory;
+    this.command = List.copyOf(command);
+    this.planned = List.copyOf(planned);
+    this.writer = Thread.ofVirtual().name("summary").start(this::writeUntilClosed);
+  }
+
+  /// Takes a job's end; any thread.
+  public synchronized void add(JobResult result) {
+    add(result.status(), result.directory());
+  }
+
+  public synchronized void add(JobStatus status, Path directory) {
+    String relative = outputDirectory.relativize(directory).toString();
+    ended.put(relative, row(status, relative));
+    changed = true;
+    notifyAll();
+  }
+
+  private void writeUntilClosed() {
+    try {
+      long pauseNs = 0;
+      while (true) {
+        Map<String, JsonNode> rows = changes(pauseNs);
+        if (rows == null) {
+          return;
+        }
+        long startNs = System.nanoTime();
+        try {
+          write(rows);
+        } catch (IOException | UserException e) {
+          // Told when the last writing fails as well.
+        }
+        pauseNs = Math.max(PAUSE_NS, PAUSES * (System.nanoTime() - startNs));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// Waits for the pause and for news; null at the end.
+  private synchronized @Nullable Map<String, JsonNode> changes(long pauseNs)
+      throws InterruptedException {
+    long endNs = System.nanoTime() + pauseNs;
+    for (long leftNs = pauseNs; leftNs > 0 && !closed; leftNs = endNs - System.nanoTime()) {
+      wait(leftNs / 1_000_000 + 1);
+    }
+    while (!changed && !closed) {
+      wait();
+    }
+    changed = false;
+    return closed ? null : Map.copyOf(ended);
+  }
+
+  /// Writes what is left.
+  ///
+  /// @throws UserException where it cannot be written
+  @Override
+  public void close() throws IOException {
+    Map<String, JsonNode> rows;
+    synchronized (this) {
+      closed = true;
+      rows = Map.copyOf(ended);
+      notifyAll();
+    }
+    // An interrupted run writes its summary, too.
+    boolean interrupted = Thread.interrupted();
+    try {
+      writer.join();
+      if (!rows.isEmpty()) {
+        write(rows);
+      }
+    } catch (InterruptedException e) {
+      interrupted = true;
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void write(Map<String, JsonNode> rows) throws IOException {
     Files.createDirectories(outputDirectory);
     Path lock = outputDirectory.resolve(".run.lock");
     try (FileChannel channel =
@@ -57,10 +150,7 @@ public final class RunSummary {
       for (JsonNode job : read(file).path("jobs")) {
         jobs.put(job.path("directory").asString(""), job);
       }
-      for (JobResult result : results) {
-        String directory = outputDirectory.relativize(result.directory()).toString();
-        jobs.put(directory, row(result.status(), directory));
-      }
+      jobs.putAll(rows);
       ObjectNode run = JSON.createObjectNode();
       ArrayNode words = run.putArray("command");
       command.forEach(words::add);

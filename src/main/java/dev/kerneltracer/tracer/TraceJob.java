@@ -3,14 +3,18 @@ package dev.kerneltracer.tracer;
 import dev.kerneltracer.model.ModelFiles;
 import dev.kerneltracer.model.ModelReference;
 import dev.kerneltracer.python.Framework;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
@@ -26,16 +30,61 @@ public record TraceJob(
     Mode mode,
     TraceSettings settings,
     Path outputDirectory,
+    Layout layout,
     Map<String, String> versions) {
   private static final JsonMapper JSON = new JsonMapper();
 
-  /// `OUTPUT_DIR/<org>/<model>/<mode>/<tracer>`.
+  /// One in the usual layout.
+  public TraceJob(
+      ModelReference model,
+      Tracer tracer,
+      Mode mode,
+      TraceSettings settings,
+      Path outputDirectory,
+      Map<String, String> versions) {
+    this(model, tracer, mode, settings, outputDirectory, Layout.NESTED, versions);
+  }
+
+  /// The same job with the model found elsewhere.
+  public TraceJob withModel(ModelReference found) {
+    return new TraceJob(found, tracer, mode, settings, outputDirectory, layout, versions);
+  }
+
+  /// `OUTPUT_DIR/<org>/<model>/<mode>/<tracer>`, or `OUTPUT_DIR/<tracer>`.
   public Path directory() {
     return outputDirectory.resolve(relativeDirectory());
   }
 
   Path relativeDirectory() {
-    return model.resultPath().resolve(mode.text()).resolve(tracer.name());
+    return layout.of(this);
+  }
+
+  /// Why it need not be started: the tracer does not record this mode, or misses what it needs.
+  /// Null where it may.
+  public @Nullable String inapplicable(Map<String, String> environment) {
+    if (!tracer.modes().contains(mode)) {
+      return "does not trace --mode " + mode.text();
+    }
+    for (Need need : tracer.needs()) {
+      String missing = need.missing(settings.device(), versions, environment);
+      if (missing != null) {
+        return missing;
+      }
+    }
+    return null;
+  }
+
+  /// Where the model lay when the job last ran here, as its specification tells; null where it does
+  /// not.
+  public @Nullable Path recordedModelPath() {
+    try {
+      JsonNode earlier =
+          JSON.readTree(Files.readString(directory().resolve(JobDirectory.SPECIFICATION)));
+      String path = earlier.path("model").path("path").asString("");
+      return path.isEmpty() ? null : Path.of(path);
+    } catch (IOException | JacksonException | InvalidPathException e) {
+      return null;
+    }
   }
 
   /// What the probe reads (`job.json`): everything that the run depends on.

@@ -227,10 +227,10 @@ class TraceInputTest {
     Run run =
         new Program()
             .with("HF_HUB_CACHE", directory.resolve("hub").toString())
-            .run("trace", "--model", "org/name", "--python", python);
+            .run("trace", "--model", "org/name", "--python", python, "--no-download");
 
     assertThat(run.exitCode()).isEqualTo(4);
-    assertThat(run.err()).contains("org/name is not in the Hugging Face cache", "hf download");
+    assertThat(run.err()).contains("org/name is not in the Hugging Face cache", "models download");
   }
 
   private Run tiny(String type, Path outputs, String... more) throws Exception {

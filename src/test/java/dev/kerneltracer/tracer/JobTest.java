@@ -82,11 +82,15 @@ class JobTest {
 
   @Test
   void runsThatShareADirectoryReplaceTheirOwnRowsOnly() throws IOException {
-    RunSummary.record(directory, List.of("trace"), List.of(), List.of(result("a", Outcome.FAILED)));
-    RunSummary.record(
-        directory, List.of("trace"), List.of(), List.of(result("b", Outcome.SUCCESS)));
-    RunSummary.record(
-        directory, List.of("trace"), List.of(), List.of(result("a", Outcome.SUCCESS)));
+    for (JobResult result :
+        List.of(
+            result("a", Outcome.FAILED),
+            result("b", Outcome.SUCCESS),
+            result("a", Outcome.SUCCESS))) {
+      try (RunSummary summary = new RunSummary(directory, List.of("trace"), List.of())) {
+        summary.add(result);
+      }
+    }
 
     assertThat(Files.readAllLines(directory.resolve("summary.csv")))
         .hasSize(3)

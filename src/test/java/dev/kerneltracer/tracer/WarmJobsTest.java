@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,9 +48,9 @@ class WarmJobsTest {
   void aJobThatMisbehavesHarmsNoOtherAndNotTheParent() throws Exception {
     String expected;
     try (JobRunner anew = new JobRunner(python, probe, Duration.ofMinutes(5), false, _ -> {})) {
-      expected = counts(anew.run(healthy("anew"), false));
+      expected = counts(run(anew, healthy("anew")));
     }
-    assertThat(counts(warm.run(healthy("before"), false))).isEqualTo(expected);
+    assertThat(counts(run(warm, healthy("before")))).isEqualTo(expected);
     long parent = parent();
     long residentBefore = residentKib(parent);
 
@@ -61,7 +62,7 @@ class WarmJobsTest {
     assertThat(leaked.outcome()).isEqualTo(Outcome.SUCCESS);
     assertThat(leaked.peakRssBytes()).isGreaterThan(512L << 20);
 
-    JobResult after = warm.run(healthy("after"), false);
+    JobResult after = run(warm, healthy("after"));
     assertThat(counts(after)).isEqualTo(expected);
     assertThat(after.status().peakRssBytes()).isLessThan(leaked.peakRssBytes() - (300L << 20));
     assertThat(parent()).isEqualTo(parent);
@@ -71,7 +72,7 @@ class WarmJobsTest {
 
   @Test
   void theParentTouchesNoGpuAndHasOneThread() throws Exception {
-    warm.run(healthy("first"), false);
+    run(warm, healthy("first"));
     Path process = Path.of("/proc", String.valueOf(parent()));
 
     assertThat(entries(process.resolve("task"))).hasSize(1);
@@ -88,7 +89,7 @@ class WarmJobsTest {
 
   @Test
   void aKilledParentHarmsNoRunningJobAndIsReplaced() throws Exception {
-    warm.run(healthy("first"), false);
+    run(warm, healthy("first"));
     long parent = parent();
     Path started = Files.createDirectory(directory.resolve("started"));
     Thread killer =
@@ -100,10 +101,10 @@ class WarmJobsTest {
               ProcessHandle.of(parent).orElseThrow().destroyForcibly();
             });
 
-    JobResult during = warm.run(healthy("started"), false);
+    JobResult during = run(warm, healthy("started"));
     killer.join();
     Processes.assertGone(parent);
-    JobResult after = warm.run(healthy("after"), false);
+    JobResult after = run(warm, healthy("after"));
 
     assertThat(counts(after)).isEqualTo(counts(during));
     assertThat(parent()).isNotEqualTo(parent);
@@ -112,7 +113,7 @@ class WarmJobsTest {
 
   @Test
   void theParentEndsWithTheRunner() throws Exception {
-    warm.run(healthy("first"), false);
+    run(warm, healthy("first"));
     long parent = parent();
 
     warm.close();
@@ -120,8 +121,12 @@ class WarmJobsTest {
     Processes.assertGone(parent);
   }
 
+  private static JobResult run(JobRunner runner, TraceJob job) {
+    return runner.run(job, false, Map.of(), _ -> {});
+  }
+
   private JobStatus run(String misbehaviour) throws IOException {
-    return warm.run(job(misbehaviour, "bad"), false).status();
+    return run(warm, job(misbehaviour, "bad")).status();
   }
 
   private TraceJob healthy(String outputs) throws IOException {
