@@ -73,7 +73,8 @@ class KernelTracerWorker:
         def execute_model(scheduled, *arguments, **keywords):
             counts = step_counts(scheduled)
             # A step lasts until the next one: its logits may be computed after this returns.
-            calls.step(step_name(counts), step_phase(counts))
+            # An engine that schedules ahead ends with a step for nobody, in which no module runs.
+            calls.step(step_name(counts) if any(counts) else None, step_phase(counts))
             return execute(scheduled, *arguments, **keywords)
 
         self.execute_model = execute_model

@@ -243,7 +243,7 @@ final class AnalyzeReport {
       List<String> cells =
           new ArrayList<>(
               List.of(
-                  phase.text().isEmpty() ? "not said" : phase.text(),
+                  phase.text().isEmpty() ? "other" : phase.text(),
                   Amount.count(steps.size()),
                   Amount.time(median(steps, Steps.Row::spanNs))));
       if (gpu) {

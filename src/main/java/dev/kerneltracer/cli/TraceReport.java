@@ -203,7 +203,7 @@ final class TraceReport {
       List<String> cells =
           new ArrayList<>(
               List.of(
-                  phase.text(),
+                  phase.text().isEmpty() ? "other" : phase.text(),
                   Amount.count(steps.size()),
                   Amount.time(median(steps, Steps.Row::spanNs)),
                   Amount.count(median(steps, Steps.Row::operatorCalls))));
