@@ -25,8 +25,8 @@ import java.util.function.UnaryOperator;
 /// launches that no operator makes, under the name of the call. Of layers that are alike each
 /// operator stands once, where the first layer runs it. Alike are layers of one list that run the
 /// same operators in the same modules. Where they run them in another order or number, as experts
-/// do, the rows before the first difference and behind the last are in order, and those between
-/// stand once for each operator and module.
+/// do, those concerned stand once for each operator and module, in order of the first; the rows
+/// before and behind them are in order.
 ///
 /// @param layers the kind of each layer by its path
 public record StepOperators(List<Row> rows, Map<String, Integer> layers) {
@@ -362,8 +362,8 @@ public record StepOperators(List<Row> rows, Map<String, Integer> layers) {
       return rows;
     }
 
-    /// The calls of alike layers, each operator once: in order as far as they agree from the front
-    /// and from the back, between in order of the first of each.
+    /// The calls of alike layers: in order as far as they agree from the front and from the back,
+    /// between each operator once, in order of the first.
     private static List<Sum> aligned(Kind kind) {
       int shortest = kind.calls.stream().mapToInt(List::size).min().orElse(0);
       boolean same = kind.calls.stream().allMatch(calls -> calls.size() == shortest);
@@ -375,6 +375,25 @@ public record StepOperators(List<Row> rows, Map<String, Integer> layers) {
       if (front < shortest || !same) {
         while (back < shortest - front && agree(kind, back, false)) {
           back++;
+        }
+      }
+      if (!same || front < shortest) {
+        // What is repeated as often as the tokens fall begins and ends where it first and last
+        // runs.
+        Set<Token> repeated = new HashSet<>();
+        int size = -1;
+        while (size < repeated.size()) {
+          size = repeated.size();
+          for (List<Repeat> calls : kind.calls) {
+            calls.subList(front, calls.size() - back).forEach(call -> repeated.add(call.token));
+          }
+          List<Repeat> first = kind.calls.getFirst();
+          for (int i = front - 1; i >= 0; i--) {
+            front = repeated.contains(first.get(i).token) ? i : front;
+          }
+          for (int i = back - 1; i >= 0; i--) {
+            back = repeated.contains(first.get(first.size() - 1 - i).token) ? i : back;
+          }
         }
       }
       List<Sum> sums = new ArrayList<>();
