@@ -47,9 +47,36 @@ public final class ModelFiles {
   /// one safetensors file, else its shards, else one pickle, else its shards. Empty where
   /// everything is there.
   public static List<String> missingWeights(Path directory) {
+    return weightFiles(directory).stream()
+        .filter(file -> !Files.exists(directory.resolve(file)))
+        .toList();
+  }
+
+  /// What is wrong with the weight files that are there, in the order of their names: those whose
+  /// own header says that they should be of another length. Empty where nothing is.
+  public static List<String> damagedWeights(Path directory) {
+    List<String> damaged = new ArrayList<>();
+    for (String file : weightFiles(directory)) {
+      Path path = directory.resolve(file);
+      if (file.endsWith(".safetensors") && Files.exists(path)) {
+        try {
+          String fault = SafetensorsFile.read(path).fault();
+          if (fault != null) {
+            damaged.add(file + " " + fault);
+          }
+        } catch (IOException e) {
+          damaged.add(file + " cannot be read: " + AtomicFile.reason(e));
+        }
+      }
+    }
+    return damaged;
+  }
+
+  /// The weight files that Transformers would load, there or not.
+  private static List<String> weightFiles(Path directory) {
     for (String single : WEIGHTS) {
       if (Files.exists(directory.resolve(single))) {
-        return List.of();
+        return List.of(single);
       }
       Path index = directory.resolve(single + ".index.json");
       if (Files.exists(index)) {
@@ -57,7 +84,7 @@ public final class ModelFiles {
         for (JsonNode shard : readJson(index).path("weight_map")) {
           shards.add(shard.asString(""));
         }
-        return shards.stream().filter(shard -> !Files.exists(directory.resolve(shard))).toList();
+        return List.copyOf(shards);
       }
     }
     return List.of(WEIGHTS.getFirst());

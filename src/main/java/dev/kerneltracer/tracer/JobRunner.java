@@ -4,6 +4,7 @@ import dev.kerneltracer.AtomicFile;
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
 import dev.kerneltracer.model.ModelFiles;
+import dev.kerneltracer.model.ModelReference;
 import dev.kerneltracer.python.Interpreter;
 import dev.kerneltracer.python.Origin;
 import dev.kerneltracer.python.ProbeEvent;
@@ -178,9 +179,9 @@ public final class JobRunner implements AutoCloseable {
     }
 
     JobResult run() throws IOException {
-      String missing = missingWeights();
-      if (missing != null) {
-        return end(Outcome.INCOMPLETE_MODEL, missing);
+      String incomplete = incompleteWeights();
+      if (incomplete != null) {
+        return end(Outcome.INCOMPLETE_MODEL, incomplete);
       }
       Path specification = directory.resolve(JobDirectory.SPECIFICATION);
       AtomicFile.writeString(specification, job.specification().toPrettyString() + "\n");
@@ -203,20 +204,28 @@ public final class JobRunner implements AutoCloseable {
       return end(ended.outcome(), ended.reason());
     }
 
-    private @Nullable String missingWeights() {
+    private @Nullable String incompleteWeights() {
       Path files = job.model().directory();
       if (files == null || job.settings().weights() == TraceSettings.Weights.RANDOM) {
         return null;
       }
       List<String> missing = ModelFiles.missingWeights(files);
-      if (missing.isEmpty()) {
+      List<String> damaged = missing.isEmpty() ? ModelFiles.damagedWeights(files) : List.of();
+      if (missing.isEmpty() && damaged.isEmpty()) {
         return null;
       }
-      return missing.size()
-          + " weight file(s) missing in "
-          + files
-          + ", the first: "
-          + missing.getFirst();
+      String mend =
+          job.model() instanceof ModelReference.Hub hub
+              ? "; mend it: kerneltracer models download " + hub.name()
+              : "";
+      return missing.isEmpty()
+          ? damaged.getFirst() + ", in " + files + (mend.isEmpty() ? "" : mend + " --verify")
+          : missing.size()
+              + " weight file(s) missing in "
+              + files
+              + ", the first: "
+              + missing.getFirst()
+              + mend;
     }
 
     private TargetProcess start(Path specification) throws InterruptedException {

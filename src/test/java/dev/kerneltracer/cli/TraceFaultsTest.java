@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.kerneltracer.cli.Program.Run;
 import dev.kerneltracer.cli.Program.Running;
+import dev.kerneltracer.model.TinyModel;
 import dev.kerneltracer.python.RealPython;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -87,6 +89,36 @@ class TraceFaultsTest {
     assertThat(failure("allocate_too_much").get("outcome").asString()).isEqualTo("failed");
     assertThat(failure("allocate_too_much").get("reason").asString())
         .startsWith("out of host memory");
+  }
+
+  @Test
+  void weightsThatAreCutShortAreKnownBeforeAnythingStarts() throws Exception {
+    Path model = Files.createDirectory(directory.resolve("short"));
+    Files.writeString(model.resolve("config.json"), "{\"model_type\": \"llama\"}");
+    byte[] whole = TinyModel.safetensors(4000, 1, "a");
+    Files.write(model.resolve("model.safetensors"), Arrays.copyOf(whole, whole.length - 5));
+
+    Run run =
+        new Program()
+            .run(
+                "trace",
+                "--model-path",
+                model.toString(),
+                "--python",
+                python,
+                "--tracers",
+                "torch_dispatch",
+                "-o",
+                directory.toString());
+
+    assertThat(run.exitCode()).as(run.err()).isEqualTo(1);
+    JsonNode failure =
+        JSON.readTree(
+            Files.readString(
+                directory.resolve("local/short/eval/torch_dispatch/_TRACE_FAILURE.json")));
+    assertThat(failure.get("outcome").asString()).isEqualTo("incomplete_model");
+    assertThat(failure.get("reason").asString())
+        .startsWith("model.safetensors is cut short: 5 bytes of its tensors are missing");
   }
 
   @Test

@@ -7,6 +7,7 @@ import dev.kerneltracer.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,6 +74,20 @@ class ModelReferenceTest {
 
     assertThat(ModelFiles.missingWeights(directory))
         .containsExactly("model-1.safetensors", "model-3.safetensors");
+  }
+
+  @Test
+  void aShardThatIsShorterThanItsHeaderSaysIsDamaged() throws IOException {
+    Path file = directory.resolve("model.safetensors");
+    byte[] whole = TinyModel.safetensors(1000, 1, "a");
+    Files.write(file, whole);
+    assertThat(ModelFiles.damagedWeights(directory)).isEmpty();
+
+    Files.write(file, Arrays.copyOf(whole, whole.length - 7));
+
+    assertThat(ModelFiles.missingWeights(directory)).isEmpty();
+    assertThat(ModelFiles.damagedWeights(directory))
+        .containsExactly("model.safetensors is cut short: 7 bytes of its tensors are missing");
   }
 
   @Test

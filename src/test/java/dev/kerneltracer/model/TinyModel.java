@@ -46,7 +46,7 @@ public final class TinyModel {
   }
 
   /// A whole file with tensors of random floats of about `bytes` in all.
-  static byte[] safetensors(int bytes, long seed, String... tensors) {
+  public static byte[] safetensors(int bytes, long seed, String... tensors) {
     int floats = Math.max(1, bytes / 4 / tensors.length);
     StringBuilder header = new StringBuilder("{\"__metadata__\": {\"format\": \"pt\"}");
     int at = 0;
