@@ -59,6 +59,7 @@ import picocli.CommandLine.Spec;
       "  kerneltracer trace --framework vllm --model type:qwen3 --tiny --enforce-eager",
       "  kerneltracer trace --model-path ./my-model --tracers torch_dispatch --format json",
       "  kerneltracer trace --model type:llama --tiny --mode train --tracers 'print_*'",
+      "  kerneltracer trace --model type:gemma3_text --tiny --tracers module_path --layers 0",
       "  kerneltracer trace --model-list models.txt --skip-model-list skip.txt --dry-run"
     })
 final class TraceCommand implements Callable<Integer> {

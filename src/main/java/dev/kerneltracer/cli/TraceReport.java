@@ -326,6 +326,9 @@ final class TraceReport {
     if (profile != null && !settings.recording().withStack()) {
       ideas.add("which Python line and module called it: add --with-stack");
     }
+    if (results.path() != null && results.pathFilter().isEmpty()) {
+      ideas.add("some modules of the inference path: --layers 0 --module-filter Attention");
+    }
     if (!ideas.isEmpty()) {
       out.append("Next:\n");
       for (String idea : ideas) {
