@@ -5,6 +5,7 @@ import java.net.ConnectException;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -168,9 +169,9 @@ final class HubClient implements AutoCloseable {
             "If a proxy of your network signs its own certificates, name its file in"
                 + " SSL_CERT_FILE.");
       }
-      throw causedBy(e, ConnectException.class)
-          ? TransientFailure.unreached(reason)
-          : new TransientFailure(reason);
+      boolean unreached =
+          causedBy(e, ConnectException.class) || causedBy(e, HttpConnectTimeoutException.class);
+      throw unreached ? TransientFailure.unreached(reason) : new TransientFailure(reason);
     }
   }
 

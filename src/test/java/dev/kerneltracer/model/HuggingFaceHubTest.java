@@ -55,9 +55,7 @@ class HuggingFaceHubTest {
     ProcessBuilder builder =
         new ProcessBuilder(
                 RealPython.transformers().executable().toString(),
-                Path.of(
-                        Objects.requireNonNull(HuggingFaceHubTest.class.getResource("/hub_peer.py"))
-                            .toURI())
+                Path.of(System.getProperty("kerneltracer.root", "."), "src/test/python/hub_peer.py")
                     .toString())
             .redirectError(shared.resolve("python.log").toFile());
     builder.environment().put("HF_ENDPOINT", HUB.endpoint());

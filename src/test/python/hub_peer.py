@@ -8,8 +8,14 @@ import torch
 from huggingface_hub import scan_cache_dir, snapshot_download
 from huggingface_hub.utils import WeakFileLock
 from tokenizers import Tokenizer, models
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
-from transformers import PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 held = {}
 
@@ -20,9 +26,7 @@ def checksum(model):
 
 def save(directory):
     torch.manual_seed(1)
-    small = LlamaConfig(
-        vocab_size=64, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4
-    )
+    small = LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
     model = LlamaForCausalLM(small)
     model.save_pretrained(directory, max_shard_size="100KB")
     words = Tokenizer(models.WordLevel({"hello": 0, "world": 1, "?": 2}, unk_token="?"))
@@ -63,7 +67,12 @@ def can_lock(path):
 
 
 functions = {
-    "save": save, "load": load, "scan": scan, "hold": hold, "can_lock": can_lock, "snapshot": snapshot_download
+    "save": save,
+    "load": load,
+    "scan": scan,
+    "hold": hold,
+    "can_lock": can_lock,
+    "snapshot": snapshot_download,
 }
 print(json.dumps("ready"), flush=True)
 for line in sys.stdin:
