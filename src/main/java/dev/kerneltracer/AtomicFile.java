@@ -8,6 +8,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 
 /// Writes a file under a temporary name beside its target and renames it when it is whole, so that
@@ -41,7 +42,7 @@ public final class AtomicFile implements AutoCloseable {
   /// @throws UserException where the file cannot be written: no space, no permission, no directory
   public static AtomicFile open(Path target) {
     Path absolute = target.toAbsolutePath();
-    String suffix = String.format("%08x", ThreadLocalRandom.current().nextInt());
+    String suffix = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextInt());
     Path temporary =
         absolute.resolveSibling("." + absolute.getFileName() + "." + suffix + ".partial");
     try {
