@@ -37,6 +37,8 @@ MODULES = (
     "transformers.models.auto.configuration_auto",
     "transformers.models.auto.modeling_auto",
 )
+# What Dynamo loads with its first graph, as far as the installed torch has it.
+GRAPH_MODULES = ("torch._dynamo", "torch._functorch.aot_autograd", "functorch.compile")
 OWN_MODULES = ("configuration", "models", "tiny", "tracers", "workload")
 DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel", "/dev/habana", "/dev/davinci")
 PATIENCE_SECONDS = 10
@@ -79,6 +81,11 @@ def _remove(directory):
 def _import_all():
     for name in MODULES:
         importlib.import_module(name)
+    for name in GRAPH_MODULES:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            pass
     for name in OWN_MODULES:
         importlib.import_module(f"{__package__}.{name}")
     import transformers

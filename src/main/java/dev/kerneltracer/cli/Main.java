@@ -64,12 +64,29 @@ public final class Main {
 
   /// Runs one command line and returns its exit code.
   static int run(String... args) {
+    Main main = new Main();
     try {
-      return new Main().commandLine(args).execute(args);
+      CommandLine commandLine = main.commandLine(args);
+      return commandLine.execute(main.withConfiguration(args, commandLine));
+    } catch (UserException e) {
+      return main.tell(e);
     } catch (OutOfMemoryError e) {
       System.err.println("kerneltracer: this takes more memory than it was given");
       System.err.println("Give more: KERNELTRACER_HEAP=8g, or --memory 8g where there is one.");
       return ExitCode.INPUT_UNREADABLE.code();
+    }
+  }
+
+  /// The words of the file that `--config` names among the others.
+  private String[] withConfiguration(String[] args, CommandLine commandLine) {
+    CommandLine named = args.length == 0 ? null : commandLine.getSubcommands().get(args[0]);
+    if (named == null || !(named.getCommand() instanceof TraceCommand trace)) {
+      return args;
+    }
+    try {
+      return trace.config().expand(args, () -> new Main().commandLine(args));
+    } catch (ParameterException e) {
+      return args; // wrong without the file already: told as ever
     }
   }
 

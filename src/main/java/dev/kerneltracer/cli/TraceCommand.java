@@ -101,6 +101,8 @@ final class TraceCommand implements Callable<Integer> {
 
   @Mixin private BatchOptions batch = new BatchOptions();
 
+  @Mixin private ConfigOptions config = new ConfigOptions();
+
   @Option(
       names = "--python",
       paramLabel = "PYTHON",
@@ -141,8 +143,16 @@ final class TraceCommand implements Callable<Integer> {
     }
   }
 
+  ConfigOptions config() {
+    return config;
+  }
+
   @Override
   public Integer call() throws IOException {
+    if (config.onlyPrints()) {
+      System.out.print(config.text(spec, format));
+      return ExitCode.OK.code();
+    }
     batch.check();
     if (top < 1) {
       throw new UserException(ExitCode.USAGE, "--top must be at least 1", null);
