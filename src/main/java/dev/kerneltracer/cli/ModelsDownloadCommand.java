@@ -2,6 +2,7 @@ package dev.kerneltracer.cli;
 
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
+import dev.kerneltracer.batch.ModelList;
 import dev.kerneltracer.model.DownloadEnd;
 import dev.kerneltracer.model.FileSelection;
 import dev.kerneltracer.model.HubCache;
@@ -9,9 +10,9 @@ import dev.kerneltracer.model.HubDownload;
 import dev.kerneltracer.model.HubSettings;
 import dev.kerneltracer.report.Amount;
 import dev.kerneltracer.report.JsonFile;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -40,6 +41,7 @@ import tools.jackson.core.JsonGenerator;
     footerHeading = "%nExamples:%n",
     footer = {
       "  kerneltracer models download Qwen/Qwen3-0.6B openai-community/gpt2",
+      "  kerneltracer models download --model-list models.txt --download-workers 8",
       "  kerneltracer models download org/name --revision v1.0",
       "  kerneltracer models download org/name --include '*.json' --exclude 'onnx/'"
     })
@@ -48,8 +50,14 @@ final class ModelsDownloadCommand implements Callable<Integer> {
   private static final long LONGEST_TIMEOUT_SECONDS = 31_536_000;
   static final int MOST_WORKERS = 64;
 
-  @Parameters(paramLabel = "NAME", arity = "1..*", description = "A model of the hub, as org/name.")
+  @Parameters(paramLabel = "NAME", arity = "0..*", description = "A model of the hub, as org/name.")
   private List<String> names = new ArrayList<>();
+
+  @Option(
+      names = "--model-list",
+      paramLabel = "FILE",
+      description = "A file of models, one a line, as for trace. Repeatable.")
+  private List<Path> lists = new ArrayList<>();
 
   @Option(
       names = "--revision",
@@ -108,14 +116,14 @@ final class ModelsDownloadCommand implements Callable<Integer> {
       throw new UserException(
           ExitCode.USAGE, "--download-workers is from 1 to " + MOST_WORKERS, null);
     }
+    List<String> wanted = wanted();
     FileSelection selection = new FileSelection(include, exclude, true);
     List<HubDownload.Request> requests =
-        new LinkedHashSet<>(names)
-            .stream()
-                .map(name ->
-                    new HubDownload.Request(
-                        name, revision, selection, verify, Duration.ofSeconds(timeoutSeconds)))
-                .toList();
+        wanted.stream()
+            .map(name ->
+                new HubDownload.Request(
+                    name, revision, selection, verify, Duration.ofSeconds(timeoutSeconds)))
+            .toList();
     List<DownloadEnd> ends;
     try {
       ends = download(requests);
@@ -130,6 +138,23 @@ final class ModelsDownloadCommand implements Callable<Integer> {
     }
     boolean all = ends.stream().allMatch(end -> end instanceof DownloadEnd.Complete);
     return (all ? ExitCode.OK : ExitCode.JOBS_FAILED).code();
+  }
+
+  /// The models named, each once. What trace needs no hub for is passed over in a list.
+  private List<String> wanted() {
+    List<String> all = new ArrayList<>(names);
+    for (Path list : lists) {
+      ModelList.read(list).stream()
+          .filter(name -> !name.startsWith("type:") && !name.matches("\\.{0,2}/.*"))
+          .forEach(all::add);
+    }
+    if (all.isEmpty()) {
+      throw new UserException(
+          ExitCode.USAGE,
+          "models download needs a NAME" + (lists.isEmpty() ? "" : ", and the list has none"),
+          "As in: kerneltracer models download Qwen/Qwen3-0.6B");
+    }
+    return ModelList.choose(all, List.of(), HubCache.of(System.getenv())::names);
   }
 
   /// All at once, as far as the workers go; the ends in the order of the requests.

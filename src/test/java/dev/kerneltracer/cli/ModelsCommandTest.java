@@ -33,8 +33,19 @@ class ModelsCommandTest {
     hub.publish("org/gated", "main", TinyModel.files(2000));
     hub.gate("org/gated", "hf_other");
 
+    Path list = directory.resolve("models.txt");
+    Files.writeString(list, "org/gated # ask first\ntype:qwen3\n\norg/none\norg/tiny\n");
+
     Run run =
-        run("models", "download", "org/tiny", "org/gated", "org/none", "--format", "json", "-q");
+        run(
+            "models",
+            "download",
+            "org/tiny",
+            "--model-list",
+            list.toString(),
+            "--format",
+            "json",
+            "-q");
 
     assertThat(run.exitCode()).as(run.err()).isEqualTo(1);
     assertThat(run.err()).isEmpty();
