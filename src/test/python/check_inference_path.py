@@ -91,10 +91,14 @@ class Traced:
             thread.sort(key=lambda row: (row.start, -row.end, not row.name.startswith(MARK), row.cat != "cpu_op"))
             marks, operators = [], []
             for row in thread:
-                while marks and marks[-1].end < row.start:
+                while marks and over(marks[-1], row):
                     marks.pop()
                 while operators and operators[-1].end < row.start:
                     operators.pop()
+                if row.cat == "cpu_op" and not row.name.startswith(MARK):
+                    # An operator lies wholly within another; a launch begins in one.
+                    while operators and (operators[-1].end <= row.start or operators[-1].end < row.end):
+                        operators.pop()
                 row.marks = list(marks)
                 row.operators = list(operators)
                 if row.name.startswith(MARK):
@@ -108,6 +112,11 @@ class Traced:
     @staticmethod
     def around(row):
         return row.marks if row is not None else []
+
+
+def over(mark, row):
+    """Whether a mark is over where a row begins. Times of old traces are whole microseconds."""
+    return mark.end < row.start or (mark.end == row.start and mark.start < row.start)
 
 
 def read(path):

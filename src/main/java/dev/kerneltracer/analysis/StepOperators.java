@@ -185,7 +185,7 @@ public record StepOperators(List<Row> rows, Map<String, Integer> layers) {
           add(calls.computeIfAbsent(entry.layer, _ -> new ArrayList<>()), entry);
         }
       }
-      Map<String, Kind> kinds = kinds(calls, signature);
+      Map<String, Kind> kinds = kinds(calls, signature, hasRoundTimes(entries));
       Map<String, Integer> numbers = new HashMap<>();
       kinds.forEach((layer, kind) -> numbers.put(layer, kind.number));
       return new StepOperators(rows(entries, kinds), numbers);
@@ -293,13 +293,22 @@ public record StepOperators(List<Row> rows, Map<String, Integer> layers) {
       return known;
     }
 
+    /// Whether times are whole microseconds, as of older torch: operators that take none of them
+    /// lie within their neighbours by chance, and would tell alike layers apart.
+    private static boolean hasRoundTimes(List<Entry> entries) {
+      return entries.stream().allMatch(entry -> entry.startNs % 1000 == 0)
+          && entries.stream().anyMatch(entry -> entry.cpuNs == 0);
+    }
+
     private static Map<String, Kind> kinds(
-        Map<String, List<Repeat>> calls, UnaryOperator<String> signature) {
+        Map<String, List<Repeat>> calls, UnaryOperator<String> signature, boolean roundTimes) {
       Map<List<Object>, Kind> known = new HashMap<>();
       Map<String, Kind> kinds = new LinkedHashMap<>();
       calls.forEach((layer, repeats) -> {
         Set<Token> tokens = new HashSet<>();
-        repeats.forEach(repeat -> tokens.add(repeat.token));
+        if (!roundTimes) {
+          repeats.forEach(repeat -> tokens.add(repeat.token));
+        }
         String list = ModuleLists.list(layer);
         List<Object> key = List.of(list, signature.apply(layer), tokens);
         Kind kind = known.computeIfAbsent(key, _ -> new Kind(known.size(), list));

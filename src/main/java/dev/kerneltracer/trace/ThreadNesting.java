@@ -69,10 +69,10 @@ final class ThreadNesting {
           category == Category.ANNOTATION ? annotations.open(row, start, end) : annotations.top();
       if (category == Category.PYTHON_FUNCTION || category == Category.MODULE) {
         python[row] = category == Category.MODULE ? pythons.top() : pythons.open(row, start, end);
-        module[row] = events.isModule(row) ? modules.open(row, start, end) : modules.top();
+        module[row] = events.isModule(row) ? modules.open(row, start, end) : modules.around(start);
       } else {
         python[row] = pythons.top();
-        module[row] = modules.top();
+        module[row] = modules.around(start);
         parent[row] = anyRows.open(row, start, end);
       }
     }

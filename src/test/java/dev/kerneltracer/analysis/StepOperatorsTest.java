@@ -1,6 +1,7 @@
 package dev.kerneltracer.analysis;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.kerneltracer.analysis.InferencePath.Part;
 import dev.kerneltracer.trace.Trace;
@@ -51,6 +52,24 @@ class StepOperatorsTest {
         .containsExactly(
             row("aten::conv1d", "layers.0,2", 2, 2, "k", 2),
             row("aten::sdpa", "layers.1,3", 2, 2, "k", 2));
+  }
+
+  @Test
+  void whereTimesAreRoundNoLayerIsToldApartByOperators() {
+    for (int layer = 0; layer < 2; layer++) {
+      int begin = now++;
+      operator("aten::linear", "k", 1);
+      trace.operator(layer == 0 ? "aten::view" : "aten::t", now, now);
+      now++;
+      mark("layers." + layer + " Layer", begin);
+    }
+
+    assertThat(rows())
+        .extracting(StepOperators.Row::operator, StepOperators.Row::module)
+        .containsExactly(
+            tuple("aten::linear", "layers.*"),
+            tuple("aten::view", "layers.*"),
+            tuple("aten::t", "layers.*"));
   }
 
   @Test
