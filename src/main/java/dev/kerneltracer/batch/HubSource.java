@@ -57,7 +57,7 @@ public final class HubSource implements ModelSource {
           if (tries >= retries || !failed.failure().mayPass()) {
             boolean gated = failed.failure() == DownloadEnd.Failure.GATED;
             return new Answer.Missing(
-                gated ? Outcome.GATED_MODEL : Outcome.INCOMPLETE_MODEL, failed.reason());
+                gated ? Outcome.GATED_MODEL : Outcome.INCOMPLETE_MODEL, failed.text());
           }
         }
       }

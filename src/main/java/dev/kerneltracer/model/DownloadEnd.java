@@ -35,6 +35,11 @@ public sealed interface DownloadEnd {
   /// @param hint what to do; null where nothing helps
   record Failed(String name, Failure failure, String reason, @Nullable String hint)
       implements DownloadEnd {
+    /// The reason and what to do, in one line, without the name.
+    public String text() {
+      return hint == null ? reason : reason + ". " + hint;
+    }
+
     /// For a command that can do nothing without this model.
     public UserException toException() {
       ExitCode code =

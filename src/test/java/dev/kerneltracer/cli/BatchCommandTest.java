@@ -191,7 +191,7 @@ class BatchCommandTest {
       }
       assertThat(directory.resolve("outputs/org/gated/eval/torch_dispatch/_TRACE_FAILURE.json"))
           .content()
-          .contains("gated_model");
+          .contains("gated_model", "Accept its terms");
 
       long gets = hub.gets("config.json");
       Run again = program.run(with(arguments, "--dry-run", "--format", "json"));
