@@ -8,6 +8,7 @@ import dev.kerneltracer.tracer.Findings;
 import dev.kerneltracer.tracer.JobResult;
 import dev.kerneltracer.tracer.PathFindings;
 import dev.kerneltracer.tracer.ProfileFiles;
+import java.util.List;
 import java.util.TreeMap;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
@@ -20,8 +21,6 @@ final class TraceJson {
   private TraceJson() {}
 
   static String of(TraceResults results) {
-    ProfileFiles.Profile profile = results.profile();
-    DispatchCounts dispatched = results.dispatched();
     ObjectNode root = JSON.createObjectNode();
     root.put("model", results.model().label());
     root.put("duration_s", Math.round(results.seconds() * 1000) / 1000.0);
@@ -36,6 +35,17 @@ final class TraceJson {
       }
       jobs.add(job);
     }
+    List<String> modes = results.modes();
+    for (String mode : modes) {
+      // The first mode's tables stand where those of the only one do.
+      add(mode.equals(modes.getFirst()) ? root : root.putObject(mode), results.of(mode));
+    }
+    return root.toPrettyString();
+  }
+
+  private static void add(ObjectNode root, TraceResults results) {
+    ProfileFiles.Profile profile = results.profile();
+    DispatchCounts dispatched = results.dispatched();
     if (profile != null) {
       root.put("kernel_time_ns", profile.kernels().totalNs());
       ArrayNode operators = root.putArray("operators");
@@ -80,6 +90,5 @@ final class TraceJson {
         rows.addObject().put("operator", row.operator()).put("calls", row.calls());
       }
     }
-    return root.toPrettyString();
   }
 }

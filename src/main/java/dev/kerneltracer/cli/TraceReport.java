@@ -31,13 +31,11 @@ final class TraceReport {
   private final TraceResults results;
   private final TraceSettings settings;
   private final ProfileFiles.@Nullable Profile profile;
-  private final @Nullable DispatchCounts dispatched;
 
   TraceReport(TraceResults results) {
     this.results = results;
     this.settings = results.settings();
     this.profile = results.profile();
-    this.dispatched = results.dispatched();
   }
 
   String text(Terminal terminal) {
@@ -45,24 +43,12 @@ final class TraceReport {
     boolean colour = terminal.hasColour();
     StringBuilder out = new StringBuilder();
     out.append(ReportText.wrapped(headline(), width)).append("\n");
-    if (profile != null) {
-      operators(out, profile, width, colour);
-      kernels(out, profile, width, colour);
-      steps(out, profile, width, colour);
-      trust(out, profile, width);
-    }
-    if (dispatched != null) {
-      dispatch(out, dispatched, width, colour);
-    }
-    PathFindings path = results.path();
-    if (path != null) {
-      out.append(PathReport.text(path, results.pathFilter(), width, colour));
-    }
-    for (JobResult result : results.jobs()) {
-      if (result.findings() instanceof Findings.Summary summary) {
-        String line = result.status().tracer() + ": " + summary.text();
-        out.append('\n').append(ReportText.wrapped(line, width)).append('\n');
+    List<String> modes = results.modes();
+    for (String mode : modes) {
+      if (modes.size() > 1) {
+        ReportText.heading(out, "Mode " + mode, "", colour);
       }
+      findings(out, results.of(mode), width, colour);
     }
     jobs(out, width, colour);
     out.append(String.format(Locale.ROOT, "%nTook %.1f s.", results.seconds()));
@@ -70,9 +56,34 @@ final class TraceReport {
     return out.toString();
   }
 
+  /// What the tracers found in one mode.
+  private void findings(StringBuilder out, TraceResults found, int width, boolean colour) {
+    ProfileFiles.Profile profiled = found.profile();
+    if (profiled != null) {
+      operators(out, profiled, width, colour);
+      kernels(out, profiled, width, colour);
+      steps(out, profiled, width, colour);
+      trust(out, profiled, width);
+    }
+    DispatchCounts dispatched = found.dispatched();
+    if (dispatched != null) {
+      dispatch(out, dispatched, profiled != null, width, colour);
+    }
+    PathFindings path = found.path();
+    if (path != null) {
+      out.append(PathReport.text(path, results.pathFilter(), width, colour));
+    }
+    for (JobResult result : found.jobs()) {
+      if (result.findings() instanceof Findings.Summary summary) {
+        String line = result.status().tracer() + ": " + summary.text();
+        out.append('\n').append(ReportText.wrapped(line, width)).append('\n');
+      }
+    }
+  }
+
   private String headline() {
     List<String> parts = new ArrayList<>();
-    boolean forward = false;
+    String run = "generate";
     parts.add(results.model().label());
     for (JobResult result : results.jobs()) {
       Map<String, JsonNode> built = result.model();
@@ -80,7 +91,7 @@ final class TraceReport {
         parts.add(text(built, "model_class"));
         parts.add(Amount.parameters(number(built, "parameters")) + " parameters");
         parts.add(text(built, "dtype"));
-        forward = text(built, "run").equals("forward");
+        run = text(built, "run");
         break;
       }
     }
@@ -88,7 +99,16 @@ final class TraceReport {
     parts.add("batch " + settings.batch());
     parts.add(
         settings.prompt() == null ? settings.promptTokens() + " prompt tokens" : "a text prompt");
-    parts.add(forward ? "one forward pass" : settings.newTokens() + " new tokens");
+    String training = "one step of training";
+    parts.add(
+        switch (run) {
+          case "forward" -> "one forward pass";
+          case "train" -> training;
+          default -> settings.newTokens() + " new tokens";
+        });
+    if (results.modes().size() > 1) {
+      parts.add(training);
+    }
     return String.join(", ", parts) + ".";
   }
 
@@ -237,8 +257,9 @@ final class TraceReport {
     }
   }
 
-  private void dispatch(StringBuilder out, DispatchCounts counts, int width, boolean colour) {
-    if (profile != null) {
+  private void dispatch(
+      StringBuilder out, DispatchCounts counts, boolean profiled, int width, boolean colour) {
+    if (profiled) {
       out.append('\n');
       out.append(
               ReportText.wrapped(
@@ -288,8 +309,7 @@ final class TraceReport {
     out.append(table.render(width));
     for (JobResult result : results.jobs()) {
       if (result.status().outcome() == Outcome.SKIPPED) {
-        String line =
-            result.status().tracer() + " was skipped: it " + result.status().reason() + ".";
+        String line = result.status().tracer() + " was skipped: " + result.status().reason();
         out.append('\n').append(ReportText.wrapped(line, width)).append('\n');
       }
       if (result.status().failed()) {

@@ -23,6 +23,17 @@ record TraceResults(
     int top,
     PathFilter pathFilter) {
 
+  /// The modes of its jobs, in their order.
+  List<String> modes() {
+    return jobs.stream().map(job -> job.status().mode()).distinct().toList();
+  }
+
+  /// The jobs of one mode alone.
+  TraceResults of(String mode) {
+    List<JobResult> some = jobs.stream().filter(job -> job.status().mode().equals(mode)).toList();
+    return new TraceResults(model, settings, some, seconds, top, pathFilter);
+  }
+
   /// What torch_profiler's trace holds; null where it did not run or failed.
   ProfileFiles.@Nullable Profile profile() {
     for (JobResult job : jobs) {
