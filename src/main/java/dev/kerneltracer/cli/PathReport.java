@@ -23,6 +23,9 @@ final class PathReport {
   private static final int MOST_CLASSES = 6;
   private static final int DEAREST = 8;
 
+  /// Columns below which kernels leave no room for their files.
+  private static final int WITH_SOURCES = 120;
+
   private final PathFindings findings;
   private final TracedPath path;
   private final PathFilter filter;
@@ -150,7 +153,9 @@ final class PathReport {
                 Column.number("share")));
     if (device) {
       columns.add(Column.text("kernel"));
-      columns.add(Column.text("source"));
+      if (width >= WITH_SOURCES) {
+        columns.add(Column.text("source"));
+      }
     }
     TerminalTable table = new TerminalTable(columns.toArray(Column[]::new));
     for (StepOperators.Row row : rows.subList(0, Math.min(DEAREST, rows.size()))) {
@@ -165,7 +170,9 @@ final class PathReport {
                   total == 0 ? "" : Amount.share((double) cost(row) / total)));
       if (device) {
         cells.add(row.kernels().keySet().stream().findFirst().orElse(""));
-        cells.add(PathFiles.sources(row, findings.names()));
+        if (width >= WITH_SOURCES) {
+          cells.add(PathFiles.sources(row, findings.names()));
+        }
       }
       table.row(cells.toArray(String[]::new));
     }
