@@ -24,6 +24,10 @@ public final class WarmStart implements AutoCloseable {
   private final Consumer<String> said;
   private @Nullable WarmParent parent;
   private boolean unfit;
+
+  /// A parent is ready, or there will be none. Asked without waiting for whoever starts one.
+  private volatile boolean settled;
+
   private int lost;
 
   /// Nothing is started yet.
@@ -36,6 +40,18 @@ public final class WarmStart implements AutoCloseable {
     this.probe = probe;
     this.environment = Map.copyOf(environment);
     this.said = said;
+  }
+
+  /// Whether nothing is to be waited for before a fork.
+  public boolean isReady() {
+    return settled;
+  }
+
+  /// Waits for the imports, so that the time of a job is its own.
+  ///
+  /// @throws InterruptedException when this thread was interrupted; nothing is left by then
+  public void prepare() throws InterruptedException {
+    ready();
   }
 
   /// Forks a target; null where it is to be started anew.
@@ -70,7 +86,9 @@ public final class WarmStart implements AutoCloseable {
       try {
         parent = WarmParent.start(python, probe, environment);
         WarmParent.Readiness readiness = parent.awaitReady(PATIENCE);
-        if (!readiness.ready()) {
+        if (readiness.ready()) {
+          settled = true;
+        } else {
           giveUp(parent, readiness.reason());
         }
       } catch (IOException e) {
@@ -97,8 +115,10 @@ public final class WarmStart implements AutoCloseable {
       parent = null;
     }
     lost++;
+    settled = unfit;
     if (!unfit && (reason != null || lost > MOST_LOST)) {
       unfit = true;
+      settled = true;
       said.accept(
           "each job starts a Python of its own: "
               + (reason != null ? reason : "the process that it is forked from ended too often"));

@@ -152,7 +152,7 @@ public final class JobRunner implements AutoCloseable {
     private final Path directory;
     private final Map<String, String> changes;
     private final Consumer<String> progress;
-    private final long started = System.nanoTime();
+    private long started = System.nanoTime();
     private final Map<String, JsonNode> model = new LinkedHashMap<>();
     private final Map<String, String> versions = new TreeMap<>();
     private String phase = "starting";
@@ -232,6 +232,11 @@ public final class JobRunner implements AutoCloseable {
       List<String> arguments =
           List.of(probe.resolve("run_probe.py").toString(), specification.toString());
       Path log = directory.resolve(JobDirectory.LOG);
+      if (warmStart != null && !warmStart.isReady()) {
+        progress.accept("importing torch, once for all jobs");
+        warmStart.prepare();
+        started = System.nanoTime();
+      }
       TargetProcess forked = warmStart == null ? null : warmStart.start(arguments, changes, log);
       if (forked != null) {
         return forked;
