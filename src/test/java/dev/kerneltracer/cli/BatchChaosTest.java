@@ -74,9 +74,11 @@ class BatchChaosTest {
       Path outputs = directory.resolve("round" + rounds);
       for (int kill = 0; kill < KILLS; kill++) {
         Running running = start(types, python, outputs);
-        running.process().waitFor(random.nextInt(15_000), TimeUnit.MILLISECONDS);
+        running
+            .process()
+            .waitFor(1_500 + random.nextInt(500 * types.size() + 4_000), TimeUnit.MILLISECONDS);
         List<Long> living = new ArrayList<>(running.targets());
-        boolean program = living.isEmpty() || random.nextInt(3) == 0;
+        boolean program = living.isEmpty() || random.nextInt(4) == 0;
         long victim = program ? running.process().pid() : living.get(random.nextInt(living.size()));
         String kind = kind(victim, program);
         new ProcessBuilder("kill", "-9", String.valueOf(victim)).start().waitFor();
