@@ -77,13 +77,16 @@ class BatchChaosTest {
         running
             .process()
             .waitFor(1_500 + random.nextInt(500 * types.size() + 4_000), TimeUnit.MILLISECONDS);
+        boolean alive = running.process().isAlive();
         List<Long> living = new ArrayList<>(running.targets());
         boolean program = living.isEmpty() || random.nextInt(4) == 0;
         long victim = program ? running.process().pid() : living.get(random.nextInt(living.size()));
         String kind = kind(victim, program);
         new ProcessBuilder("kill", "-9", String.valueOf(victim)).start().waitFor();
-        kills++;
-        victims.merge(kind, 1, Integer::sum);
+        if (alive) {
+          kills++;
+          victims.merge(kind, 1, Integer::sum);
+        }
         if (!program) {
           // The batch goes on without the victim: one more, and then the program itself.
           Thread.sleep(random.nextInt(3_000));
