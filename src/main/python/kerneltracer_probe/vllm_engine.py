@@ -113,9 +113,12 @@ class Plan:
     def _dtype(self):
         dtype = self.spec["dtype"]
         declared = getattr(self.config, "dtype", None) or getattr(self.config, "torch_dtype", None)
-        if dtype == "auto" and declared is None:
-            return "float32" if self.device == "cpu" else "bfloat16"
-        return dtype
+        if dtype != "auto":
+            return dtype
+        if self.device == "cpu":
+            # vLLM's own choice for float32 is bfloat16, which many a CPU computes slowly or not at all.
+            return "float32" if str(declared).removeprefix("torch.") in ("None", "float32") else "auto"
+        return "bfloat16" if declared is None else "auto"
 
     def _of_the_user(self):
         if self.spec["attn_implementation"]:
@@ -440,10 +443,11 @@ class _causes:
             return
         text = str(error)
         dead = kind.__name__ == owner("EngineDeadError") or "died unexpectedly" in text or "Executor failed" in text
-        if dead or any(frame in text for frame in self._FRAMES) or text == "cancelled":
+        if dead or any(frame in text for frame in self._FRAMES) or text.endswith("cancelled"):
             cause = self._cause()
             memory = "OutOfMemory" in cause or "CUDA out of memory" in cause
-            outcome = "out_of_gpu_memory" if memory else "crashed" if dead or not cause else "failed"
+            dead = dead or not cause or "died unexpectedly" in cause
+            outcome = "out_of_gpu_memory" if memory else "crashed" if dead else "failed"
             raise JobError(outcome, f"vLLM's engine died: {cause or text or 'no word why'}"[:1500]) from error
         if any(words in text for words in self._MEMORY):
             raise JobError("out_of_gpu_memory", text) from error
@@ -458,11 +462,12 @@ class _causes:
         except OSError:
             return ""
         for line in lines:
+            if "died unexpectedly" in line:
+                return line.split("]", 1)[-1].partition(", shutting down")[0].strip()
             found = self._LINE.search(line)
-            if found and not any(frame in line for frame in self._FRAMES):
+            if found and found.group(2).strip() != "cancelled" and not any(frame in line for frame in self._FRAMES):
                 return f"{found.group(1)}: {found.group(2).strip()}"
-        died = next((line.split("]", 1)[-1].strip() for line in lines if "died unexpectedly" in line), "")
-        return died.partition(", shutting down")[0]
+        return ""
 
 
 def shown(arguments):
