@@ -41,6 +41,19 @@ def _patch_torch():
     os.chdir("/")
 
 
+def _branching(value):
+    """Which way it goes is known only once it ran: Dynamo breaks off here."""
+    return value + 1 if value.sum() > 1e9 else value
+
+
+def _branching_in_a_loop(value):
+    """Dynamo cannot resume in a loop, and leaves the whole function to Python."""
+    for _ in range(2):
+        if value.sum() > 1e9:
+            value = value + 1
+    return value
+
+
 class MisbehavingForCausalLM(LlamaForCausalLM):
     config_class = MisbehavingConfig
 
@@ -65,6 +78,8 @@ class MisbehavingForCausalLM(LlamaForCausalLM):
             torch.empty(1 << 50)
         if kind == "patch_torch":
             _patch_torch()
+        if kind == "break_graphs":
+            _branching_in_a_loop(_branching(self.lm_head.weight * 2))
         if kind == "leak_memory":
             torch.leaked = torch.ones(128 * 1024 * 1024)
             torch.leaked += 1

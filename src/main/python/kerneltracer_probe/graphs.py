@@ -1,13 +1,17 @@
 """The model's forward pass under Dynamo: its graphs, where Dynamo broke off, and how files tell of both."""
 
 import contextlib
-import logging
 import os
+import re
 import sys
 
 from .report import JobError
 
 _LIMITS = ("recompile_limit", "cache_size_limit", "accumulated_recompile_limit", "accumulated_cache_size_limit")
+
+# How Dynamo joins two reasons, and names a place: `frame skipped: f (file.py line 13)`, `File "file.py", line 13`.
+_ANOTHER = "another graph break occurred: ***"
+_PLACE = re.compile(r'(?:\(|File ")([^\s"]+)"?,? line (\d+)')
 
 
 def require_dynamo():
@@ -40,9 +44,8 @@ class Forward:
         model = self._workload.model
         eager = model.forward
         known = [name for name in _LIMITS if hasattr(torch._dynamo.config, name)]
-        handler = _GivenUp(self._given_up)
         # A graph that is not made again because of a limit would be a graph lost.
-        with torch._dynamo.config.patch(dict.fromkeys(known, 1 << 16)), handler:
+        with torch._dynamo.config.patch(dict.fromkeys(known, 1 << 16)):
             model.forward = torch.compile(eager, backend=self._backend)
             try:
                 self._workload.run(self._mark)
@@ -63,22 +66,20 @@ class Forward:
 
     def collect(self):
         """Takes the breaks that Dynamo has noted since the last call."""
-        from torch._dynamo.utils import graph_break_reasons
+        from torch._dynamo.utils import counters, graph_break_reasons
 
         for reason in graph_break_reasons:
             stack = list(reason.user_stack or [])
             location = f"{stack[-1].filename}:{stack[-1].lineno}" if stack else ""
             self._add(str(reason.reason), location, stack[-1].line if stack else "", stack)
         graph_break_reasons.clear()
-
-    def _given_up(self, text):
-        """Dynamo says only in its log that it leaves a whole function to Python."""
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        files = [line for line in lines if line.startswith('File "')]
-        path, _, rest = files[-1].removeprefix('File "').partition('", line ') if files else ("", "", "")
-        line = rest.partition(",")[0]
-        reason = next((line for line in lines if "skip tracing the frame" in line), lines[0] if lines else "")
-        self._add(reason, f"{path}:{line}" if path else "", "", [])
+        # Functions that Dynamo leaves to Python as a whole are only counted, their place stands in the words.
+        known = {entry["reason"] for entry in self.breaks}
+        for reason in counters["unimplemented"]:
+            last = str(reason).rpartition(_ANOTHER)[2]
+            if _plain(last) not in known:
+                places = _PLACE.findall(last)
+                self._add(last, ":".join(filter(None, places[-1])) if places else "", "", [])
 
     def _add(self, reason, location, line, stack):
         entry = {
@@ -88,37 +89,15 @@ class Forward:
             "phase": self.phase,
             "stack": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in stack],
         }
-        if entry not in self.breaks:
+        # One place breaks a function off, and again each function that it was inlined into.
+        same = ("reason", "location", "phase")
+        if all(any(entry[key] != other[key] for key in same) for other in self.breaks):
             self.breaks.append(entry)
 
 
-class _GivenUp(logging.Handler):
-    """Hears Dynamo's log of graph breaks for the functions that it gives up as a whole."""
-
-    def __init__(self, tell):
-        super().__init__(logging.DEBUG)
-        self._tell = tell
-        self._logger = logging.getLogger("torch._dynamo.convert_frame.__graph_breaks")
-
-    def __enter__(self):
-        self._before = (self._logger.level, self._logger.propagate)
-        self._logger.setLevel(logging.DEBUG)
-        self._logger.propagate = False
-        self._logger.addHandler(self)
-        return self
-
-    def __exit__(self, *_):
-        self._logger.removeHandler(self)
-        self._logger.setLevel(self._before[0])
-        self._logger.propagate = self._before[1]
-
-    def emit(self, record):
-        self._tell(record.getMessage())
-
-
 def _plain(reason):
-    """The reason in one line, without advice on torch's own code."""
-    lines = [line.strip() for line in reason.splitlines()]
+    """The reason in one line, without the link to torch's pages and the lines of its traceback."""
+    lines = [line.strip() for line in reason.partition("Traceback:")[0].splitlines()]
     return " ".join(line for line in lines if line and not line.startswith("For more details"))
 
 

@@ -34,4 +34,8 @@ def trace(workload, spec, directory):
     path = os.path.join(directory, "print_aten.txt")
     with open(path + ".partial", "w", encoding="utf-8") as file:
         file.write("\n".join(graphs))
+        if forward.breaks:
+            # What runs between the graphs, and functions left to Python, is in none of them.
+            file.write("\n===== Graph breaks =====\n")
+            file.writelines(f"# {row['phase']}, {row['location'] or '?'}: {row['reason']}\n" for row in forward.breaks)
     os.replace(path + ".partial", path)

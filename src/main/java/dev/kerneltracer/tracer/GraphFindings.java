@@ -20,7 +20,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /// Sums up what the tracers of graphs wrote.
 final class GraphFindings {
-  private static final String ATEN_GRAPH = "===== Graph ";
+  private static final Pattern ATEN_GRAPH = Pattern.compile("===== Graph \\d+ =====");
+  private static final String ATEN_BREAKS = "===== Graph breaks =====";
   private static final Pattern ATEN_OPERATOR = Pattern.compile("torch\\.ops\\.(\\w+\\.\\w+)");
 
   private GraphFindings() {}
@@ -55,10 +56,16 @@ final class GraphFindings {
     long graphs = 0;
     long backward = 0;
     long calls = 0;
+    long breaks = 0;
+    boolean graph = true;
     Set<String> operators = new HashSet<>();
     for (String line : lines(file)) {
-      if (line.startsWith(ATEN_GRAPH)) {
+      if (ATEN_GRAPH.matcher(line).matches()) {
         graphs++;
+      } else if (line.equals(ATEN_BREAKS)) {
+        graph = false;
+      } else if (!graph) {
+        breaks++;
       } else if (line.startsWith("# backward")) {
         backward++;
       } else {
@@ -76,6 +83,7 @@ final class GraphFindings {
             + count(calls, "call")
             + " of "
             + count(operators.size(), "ATen operator")
+            + (breaks > 0 ? ", " + count(breaks, "graph break") : "")
             + " (print_aten.txt).";
     return summary(text, "graphs", graphs, "calls", calls, "operators", operators.size());
   }

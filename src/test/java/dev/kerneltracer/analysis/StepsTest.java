@@ -124,6 +124,8 @@ class StepsTest {
   @CsvSource({
     "kerneltracer.prefill batch=2 tokens=8, PREFILL, 16, 0, 2",
     "kerneltracer.forward batch=2 tokens=8, FORWARD, 16, 0, 2",
+    "kerneltracer.backward batch=2 tokens=8, BACKWARD, 16, 0, 2",
+    "kerneltracer.optimizer, OPTIMIZER, 0, 0, 0",
     "execute_context_2(92)_generation_0(0), PREFILL, 92, 0, 2",
     "execute_context_6(308)_generation_2(2), MIXED, 308, 2, 8",
     "execute_context_0(0)_generation_0(0), UNKNOWN, 0, 0, 0",

@@ -12,7 +12,7 @@ public final class MisbehavingModel {
   /// Writes the model's directory below `parent`.
   ///
   /// @param misbehaviour `raise, segfault, kill, exit, deaf_tree, eat_memory, allocate_too_much,
-  ///   patch_torch, leak_memory, kill_once`
+  ///   patch_torch, leak_memory, break_graphs, kill_once`
   public static Path write(Path parent, String misbehaviour) throws IOException {
     Path directory = Files.createDirectories(parent.resolve("misbehaving-" + misbehaviour));
     Path source =
