@@ -77,6 +77,24 @@ class TracerChoiceTest {
     assertThat(skipped.resolve("_TRACE_FAILURE.json")).doesNotExist();
   }
 
+  @Test
+  void aTracerFromOutsideIsListedUnlessItsNameIsTaken() throws Exception {
+    Path file = Files.writeString(directory.resolve("my_tracer.py"), DocumentedTracer.text());
+    String[] command = {
+      "trace", "--list-tracers", "--format", "json", "--tracer-path", directory.toString()
+    };
+
+    Run listed = new Program().run(command);
+    assertThat(listed.exitCode()).as(listed.err()).isZero();
+    assertThat(listed.out()).contains("\"my_tracer\"", file.toString(), "\"torch_profiler\"");
+
+    Files.writeString(file, DocumentedTracer.text().replace("\"my_tracer\"", "\"print_fx\""));
+    Run taken = new Program().run(command);
+    assertThat(taken.exitCode()).isEqualTo(2);
+    assertThat(taken.err()).contains("there is a tracer 'print_fx' already", "another 'name'");
+    assertThat(taken.out()).isEmpty();
+  }
+
   /// The example of docs/tracers.md, as a user would try it; then edited, and left unwritten.
   @Test
   void aTracerFromOutsideRuns() throws Exception {

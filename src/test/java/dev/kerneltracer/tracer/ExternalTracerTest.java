@@ -7,9 +7,6 @@ import dev.kerneltracer.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -93,18 +90,5 @@ class ExternalTracerTest {
   @Test
   void aDirectoryWithoutTracersIsRefused() {
     assertThatThrownBy(() -> ExternalTracer.in(directory)).hasMessageContaining("has a TRACER");
-  }
-
-  @Test
-  void literalsAreReadAsPythonReadsThem() {
-    Object read =
-        PythonLiteral.read(
-            "{'a': [1, -2, True, None], \"b\": 'it\\'s' ' one', # c\n 'c': ('x',),}", 0);
-
-    assertThat(read).isInstanceOf(Map.class);
-    Map<?, ?> map = (Map<?, ?>) Objects.requireNonNull(read);
-    assertThat(map.get("b")).isEqualTo("it's one");
-    assertThat(map.get("c")).isEqualTo(List.of("x"));
-    assertThat(String.valueOf(map.get("a"))).isEqualTo("[1, -2, true, null]");
   }
 }
