@@ -6,7 +6,7 @@ import shutil
 import time
 
 from ..graphs import Forward, require_dynamo
-from ..report import JobError, event, phase, write_json
+from ..report import JobError, event, note, phase, write_json
 
 # Generated in the cache, worth keeping: sources, and what Triton made of them.
 _KEPT = (".cpp", ".cc", ".cu", ".ttir", ".ttgir", ".llir", ".ptx", ".cubin", ".amdgcn", ".hsaco")
@@ -99,9 +99,13 @@ class _Launches:
 
         def run(autotuner, *args, **kwargs):
             result = original(autotuner, *args, **kwargs)
-            if id(autotuner) not in seen:
-                seen.add(id(autotuner))
-                self._hear(autotuner, args, kwargs)
+            # The tuner itself is kept: the number of one that is gone may come again.
+            if autotuner not in seen:
+                seen.add(autotuner)
+                try:
+                    self._hear(autotuner, args, kwargs)
+                except Exception as error:  # names inside of Inductor change
+                    note(f"the launch of {autotuner.fn.__name__} is not told: {type(error).__name__}: {error}"[:300])
             return result
 
         self._class, self._original = CachingAutotuner, original
@@ -127,6 +131,7 @@ class _Launches:
         name = autotuner.fn.__name__
         self.by_kernel.setdefault(name, []).append(
             {
+                "code": (getattr(autotuner.fn, "src", None) or "").strip(),
                 "binary": binary,
                 "launch_config": {
                     "grid": [int(size) for size in grid],
@@ -211,7 +216,9 @@ def _kernels(code, graph, launches, dump):
             threads = {"num_threads": torch.get_num_threads(), "simd": _simd(), "arguments": types[0] if types else []}
             rows.append({"kernel_name": name, "source": source, "launch_config": threads, "graph": graph})
             continue
-        for launch in launches.get(name) or [{"binary": None, "launch_config": {}}]:
+        heard = launches.get(name) or [{"code": "", "binary": None, "launch_config": {}}]
+        # Several graphs have a kernel of that name: those of this code are meant.
+        for launch in [launch for launch in heard if launch["code"] and launch["code"] in source] or heard:
             rows.append(
                 {
                     "kernel_name": name,

@@ -100,7 +100,7 @@ class ProfileFilesTest {
     assertThat(call.get("cpu_external_id").asLong()).isEqualTo(11267);
     assertThat(call.get("input_dims_count").asInt()).isEqualTo(4);
     assertThat(call.get("call_stack").asString()).contains("make_traces.py");
-    assertThat(modules(calls)).contains("nn.Module: Linear_0");
+    assertThat(modules(calls)).contains("Linear_0");
   }
 
   private static List<String> modules(JsonNode calls) {
