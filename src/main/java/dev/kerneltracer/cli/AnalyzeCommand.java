@@ -57,6 +57,8 @@ final class AnalyzeCommand implements Callable<Integer> {
 
   private static final int MANY_FILES = 4;
 
+  private static final int SIGNAL_MS = 50;
+
   @Parameters(
       paramLabel = "FILE",
       arity = "1..*",
@@ -242,7 +244,10 @@ final class AnalyzeCommand implements Callable<Integer> {
             passedOver.add(input.name());
           }
         }
-        if (Thread.interrupted()) {
+        if (input.path() == null) {
+          // Ctrl-C ends whoever writes into the pipe, too: its end may be heard before the signal.
+          Thread.sleep(SIGNAL_MS);
+        } else if (Thread.interrupted()) {
           throw new InterruptedException();
         }
       }
