@@ -4,6 +4,7 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,6 +65,18 @@ public final class AtomicFile implements AutoCloseable {
 
   public static void writeString(Path target, String text) {
     write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /// Removes what killed writers of a target left. Only for who holds a lock that keeps all others
+  /// from writing it.
+  public static void removeLeftovers(Path target) throws IOException {
+    Path directory = target.toAbsolutePath().resolveSibling("");
+    try (DirectoryStream<Path> left =
+        Files.newDirectoryStream(directory, "." + target.getFileName() + ".*.partial")) {
+      for (Path file : left) {
+        Files.deleteIfExists(file);
+      }
+    }
   }
 
   /// Writes on; the stream is buffered.

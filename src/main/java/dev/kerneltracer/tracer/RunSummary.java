@@ -146,6 +146,9 @@ public final class RunSummary implements AutoCloseable {
             FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         FileLock _ = channel.lock()) {
       Path file = outputDirectory.resolve("run.json");
+      Path table = outputDirectory.resolve("summary.csv");
+      AtomicFile.removeLeftovers(file);
+      AtomicFile.removeLeftovers(table);
       Map<String, JsonNode> jobs = new TreeMap<>();
       for (JsonNode job : read(file).path("jobs")) {
         jobs.put(job.path("directory").asString(""), job);
@@ -161,7 +164,7 @@ public final class RunSummary implements AutoCloseable {
       jobs.values().forEach(all::add);
       AtomicFile.writeString(file, run.toPrettyString() + "\n");
       CsvFile.write(
-          outputDirectory.resolve("summary.csv"),
+          table,
           COLUMNS,
           csv -> {
             for (JsonNode job : jobs.values()) {

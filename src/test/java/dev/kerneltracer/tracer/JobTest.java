@@ -100,6 +100,21 @@ class JobTest {
   }
 
   @Test
+  void whatAKilledRunWasWritingGoesWithTheNextSummary() throws IOException {
+    Path half = directory.resolve(".summary.csv.3ebd97e7.partial");
+    Path other = directory.resolve(".other.csv.3ebd97e7.partial");
+    Files.writeString(half, "model,fra");
+    Files.writeString(other, "somebody else's");
+
+    try (RunSummary summary = new RunSummary(directory, List.of("trace"), List.of())) {
+      summary.add(result("a", Outcome.SUCCESS));
+    }
+
+    assertThat(half).doesNotExist();
+    assertThat(other).exists();
+  }
+
+  @Test
   void clearingADirectoryLeavesWhatIsNotItsTracers() throws IOException {
     Files.createDirectories(directory.resolve("trace"));
     Files.writeString(directory.resolve("trace/x.pt.trace.json.gz"), "");
