@@ -142,7 +142,9 @@ public final class TracedPath {
     Map<Steps.Phase, Long> counts = new EnumMap<>(Steps.Phase.class);
     steps.rows().forEach(step -> counts.merge(step.phase(), 1L, Long::sum));
     List<String> parts = new ArrayList<>();
-    counts.forEach((phase, count) -> parts.add(count + " " + phase.text()));
+    boolean named = counts.keySet().stream().anyMatch(phase -> phase != Steps.Phase.UNKNOWN);
+    counts.forEach((phase, count) ->
+        parts.add(count + " " + (named && phase.text().isEmpty() ? "other" : phase.text())));
     return parts.isEmpty()
         ? "no step"
         : String.join(" and ", parts).strip() + (steps.rows().size() == 1 ? " step" : " steps");
