@@ -193,7 +193,7 @@ final class BlobDownload {
         }
         transfer.receive(retries);
       } catch (Unusable e) {
-        transfer.restart();
+        transfer.discard();
         if (++unusable > MOST_UNUSABLE) {
           Files.deleteIfExists(folder.incomplete(file.etag()));
           throw new HubException(
@@ -213,6 +213,10 @@ final class BlobDownload {
     private final BlobHash hash;
     private MessageDigest digest;
     private long atByte;
+
+    /// The most that was ever here, so that what comes once more is not taken for progress.
+    private long furthestByte;
+
     private int restarts;
 
     /// Begins behind what is there already.
@@ -224,10 +228,17 @@ final class BlobDownload {
         out.truncate(0);
       }
       this.atByte = out.size();
+      this.furthestByte = atByte;
       digestStart(out, atByte, digest);
     }
 
-    void restart() throws IOException {
+    /// Begins again since what came was wrong.
+    void discard() throws IOException {
+      furthestByte = 0;
+      restart();
+    }
+
+    private void restart() throws IOException {
       out.truncate(0);
       digest = hash.begin(file.sizeBytes());
       atByte = 0;
@@ -248,7 +259,10 @@ final class BlobDownload {
           for (ByteBuffer buffer : buffers) {
             append(buffer);
           }
-          retries.progress();
+          if (atByte > furthestByte) {
+            furthestByte = atByte;
+            retries.progress();
+          }
         }
       }
       if (atByte == from) {
@@ -269,6 +283,8 @@ final class BlobDownload {
       if (start != from) {
         // It ignores Range and begins anew: what was there is of no use.
         restart();
+      }
+      if (start == 0 && furthestByte > 0) {
         if (++restarts > MOST_RESTARTS) {
           throw new TransientFailure(
               "the server breaks off and cannot go on with a part", Duration.ofDays(1));
