@@ -24,6 +24,12 @@ class ImportDirectionTest {
         .definedBy("dev.kerneltracer")
         .layer("cli")
         .definedBy("dev.kerneltracer.cli")
+        .optionalLayer("serve")
+        .definedBy("dev.kerneltracer.serve")
+        .optionalLayer("live")
+        .definedBy("dev.kerneltracer.live")
+        .optionalLayer("sweep")
+        .definedBy("dev.kerneltracer.sweep")
         .layer("batch")
         .definedBy("dev.kerneltracer.batch")
         .layer("tracer")
@@ -34,26 +40,37 @@ class ImportDirectionTest {
         .definedBy("dev.kerneltracer.analysis")
         .layer("trace")
         .definedBy("dev.kerneltracer.trace")
+        .layer("load")
+        .definedBy("dev.kerneltracer.load")
         .layer("python")
         .definedBy("dev.kerneltracer.python")
         .layer("model")
         .definedBy("dev.kerneltracer.model")
         .whereLayer("cli")
         .mayNotBeAccessedByAnyLayer()
+        .whereLayer("serve")
+        .mayOnlyBeAccessedByLayers("cli")
+        .whereLayer("live")
+        .mayOnlyBeAccessedByLayers("cli")
+        .whereLayer("sweep")
+        .mayOnlyBeAccessedByLayers("cli")
         .whereLayer("batch")
         .mayOnlyBeAccessedByLayers("cli")
         .whereLayer("tracer")
-        .mayOnlyBeAccessedByLayers("cli", "batch")
+        .mayOnlyBeAccessedByLayers("cli", "serve", "live", "sweep", "batch")
         .whereLayer("report")
-        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer")
+        .mayOnlyBeAccessedByLayers("cli", "serve", "live", "sweep", "batch", "tracer")
         .whereLayer("analysis")
-        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer", "report")
+        .mayOnlyBeAccessedByLayers("cli", "serve", "live", "sweep", "batch", "tracer", "report")
         .whereLayer("trace")
-        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer", "report", "analysis")
+        .mayOnlyBeAccessedByLayers(
+            "cli", "serve", "live", "sweep", "batch", "tracer", "report", "analysis")
+        .whereLayer("load")
+        .mayOnlyBeAccessedByLayers("cli", "serve", "live", "sweep")
         .whereLayer("python")
-        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer")
+        .mayOnlyBeAccessedByLayers("cli", "serve", "live", "sweep", "batch", "tracer")
         .whereLayer("model")
-        .mayOnlyBeAccessedByLayers("cli", "batch", "tracer")
+        .mayOnlyBeAccessedByLayers("cli", "serve", "live", "sweep", "batch", "tracer")
         .check(CLASSES);
   }
 
@@ -64,6 +81,10 @@ class ImportDirectionTest {
         .resideInAnyPackage(
             "dev.kerneltracer",
             "dev.kerneltracer.cli",
+            "dev.kerneltracer.serve",
+            "dev.kerneltracer.live",
+            "dev.kerneltracer.sweep",
+            "dev.kerneltracer.load",
             "dev.kerneltracer.batch",
             "dev.kerneltracer.tracer",
             "dev.kerneltracer.report",
