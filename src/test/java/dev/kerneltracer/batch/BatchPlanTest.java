@@ -54,7 +54,7 @@ class BatchPlanTest {
     assertThat(plan.count(State.RUN)).isEqualTo(10);
     assertThat(plan.open()).hasSize(10);
     // The promise is 2 s, bench/plan measures it; here it must not hang on a busy machine.
-    assertThat(took).isLessThan(Duration.ofSeconds(10));
+    assertThat(took).isLessThan(Duration.ofSeconds(60));
   }
 
   @Test

@@ -154,7 +154,7 @@ class VllmTraceTest {
                     "--warmup",
                     "0",
                     "--timeout",
-                    "60"));
+                    "90"));
     Run run = running.end();
 
     assertThat(run.exitCode()).as(run.err() + run.out()).isEqualTo(1);

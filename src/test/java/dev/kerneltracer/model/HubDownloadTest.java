@@ -149,9 +149,13 @@ class HubDownloadTest {
     hub.publish(NAME, "main", files);
     hub.plan(TinyModel.FIRST, new Fault.Stall(100_000)).plan("config.json", new Fault.Stall(0));
 
-    complete(fetch(request()));
+    try (HubDownload download =
+        new HubDownload(settings(Duration.ofSeconds(1)), new HubCache(directory), 4)) {
+      complete(download.fetch(request()));
+    }
 
-    assertThat(hub.gets(TinyModel.FIRST)).isEqualTo(2);
+    // A busy machine may make a server look silent once more.
+    assertThat(hub.gets(TinyModel.FIRST)).isGreaterThanOrEqualTo(2);
     assertWhole();
   }
 
@@ -362,13 +366,13 @@ class HubDownloadTest {
   @Test
   void aTimeLimitEndsIt() throws Exception {
     hub.publish(NAME, "main", files);
-    hub.plan(TinyModel.FIRST, new Fault.Slow(1000, Duration.ofMillis(50)));
+    hub.plan(TinyModel.FIRST, new Fault.Slow(1000, Duration.ofMillis(100)));
 
     Failed end =
         failed(
             fetch(
                 new HubDownload.Request(
-                    NAME, "main", FileSelection.all(), false, Duration.ofMillis(600))));
+                    NAME, "main", FileSelection.all(), false, Duration.ofSeconds(4))));
 
     assertThat(end.failure()).isEqualTo(Failure.TIMEOUT);
     assertInvisible();
@@ -378,7 +382,7 @@ class HubDownloadTest {
   @Test
   void anInterruptStopsTheTransfersAndKeepsWhatHasCome() throws Exception {
     hub.publish(NAME, "main", files);
-    hub.plan(TinyModel.FIRST, new Fault.Slow(10_000, Duration.ofMillis(20)));
+    hub.plan(TinyModel.FIRST, new Fault.Slow(10_000, Duration.ofMillis(100)));
     CountDownLatch interrupted = new CountDownLatch(1);
     Thread thread =
         Thread.ofPlatform()
@@ -395,7 +399,7 @@ class HubDownloadTest {
     }
 
     thread.interrupt();
-    thread.join(Duration.ofSeconds(5));
+    thread.join(Duration.ofMinutes(1));
 
     assertThat(interrupted.getCount()).isZero();
     long kept = Files.size(incomplete(TinyModel.FIRST));
@@ -575,7 +579,7 @@ class HubDownloadTest {
   @Test
   void aDiskThatFillsMeanwhileIsSaidAndWhatCameIsKept() throws Exception {
     hub.publish(NAME, "main", files);
-    hub.plan(TinyModel.FIRST, new Fault.Slow(10_000, Duration.ofMillis(20)));
+    hub.plan(TinyModel.FIRST, new Fault.Slow(10_000, Duration.ofMillis(100)));
     Path mount = Files.createDirectory(directory.resolve("small"));
     assumeTrue(
         run("mount", "-t", "tmpfs", "-o", "size=800k", "tmpfs", mount.toString()) == 0,
@@ -623,7 +627,11 @@ class HubDownloadTest {
   }
 
   private HubSettings settings() {
-    return HubSettings.of(environment).waiting(Duration.ofMillis(300), Duration.ofMillis(10));
+    return settings(Duration.ofSeconds(20));
+  }
+
+  private HubSettings settings(Duration stallTimeout) {
+    return HubSettings.of(environment).waiting(stallTimeout, Duration.ofMillis(10));
   }
 
   private static int run(String... command) throws IOException, InterruptedException {

@@ -34,7 +34,7 @@ class HubProcessesTest {
   @Test
   void whatAKilledProcessHadFetchedAnotherDoesNotFetchAgain() throws Exception {
     hub.publish(NAME, "main", files);
-    hub.plan(TinyModel.FIRST, new Fault.Slow(20_000, Duration.ofMillis(10)));
+    hub.plan(TinyModel.FIRST, new Fault.Slow(20_000, Duration.ofMillis(100)));
     Running running = start("models", "download", NAME);
     Path part = incomplete(TinyModel.FIRST);
     while (!Files.exists(part) || Files.size(part) < 300_000) {
@@ -85,7 +85,7 @@ class HubProcessesTest {
   @Test
   void ctrlCEndsItWithAWord() throws Exception {
     hub.publish(NAME, "main", files);
-    hub.plan(TinyModel.FIRST, new Fault.Slow(10_000, Duration.ofMillis(20)));
+    hub.plan(TinyModel.FIRST, new Fault.Slow(10_000, Duration.ofMillis(100)));
     Running running = start("models", "download", NAME);
     while (!Files.exists(incomplete(TinyModel.FIRST))) {
       Thread.sleep(5);

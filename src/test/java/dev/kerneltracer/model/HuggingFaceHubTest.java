@@ -152,7 +152,7 @@ class HuggingFaceHubTest {
     String sha256 = LocalHub.hex("SHA-256", Objects.requireNonNull(FILES.get(shard)));
     Path lock = cache.resolve(".locks/models--org--llama").resolve(sha256 + ".lock");
     Files.createDirectories(lock.resolveSibling(""));
-    ask("hold", List.of(lock.toString(), 1.5), Map.of());
+    ask("hold", List.of(lock.toString(), 6.0), Map.of());
 
     try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
       Future<Complete> ours = thread.submit(this::fetch);

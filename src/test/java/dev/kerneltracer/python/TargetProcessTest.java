@@ -66,12 +66,12 @@ class TargetProcessTest {
   @Test
   void aTreeThatIgnoresSigtermEndsAtItsTimeout() throws Exception {
     long before = System.nanoTime();
-    ProcessEnd end = run(DEAF_TREE, Duration.ofSeconds(1));
+    ProcessEnd end = run(DEAF_TREE, Duration.ofSeconds(4));
 
     assertThat(end.timedOut()).isTrue();
     assertThat(end.signal()).isEqualTo(9);
     assertThat(Duration.ofNanos(System.nanoTime() - before))
-        .isLessThan(TargetProcess.GRACE.plusSeconds(8));
+        .isLessThan(TargetProcess.GRACE.plusSeconds(60));
     assertNothingIsLeft();
   }
 
