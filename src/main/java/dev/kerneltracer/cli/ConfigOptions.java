@@ -1,5 +1,7 @@
 package dev.kerneltracer.cli;
 
+import dev.kerneltracer.ExitCode;
+import dev.kerneltracer.UserException;
 import dev.kerneltracer.python.Framework;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -74,7 +76,17 @@ final class ConfigOptions {
         });
     words.addAll(Arrays.asList(args).subList(1, args.length));
     fromFile = from;
+    checkValues(path, words.subList(0, words.size() - args.length + 1), parser.get());
     return words.toArray(String[]::new);
+  }
+
+  /// A value that cannot be is the file's fault, and is told as such.
+  private static void checkValues(Path path, List<String> words, CommandLine parser) {
+    try {
+      parser.parseArgs(words.toArray(String[]::new));
+    } catch (CommandLine.ParameterException e) {
+      throw new UserException(ExitCode.USAGE, path + ": " + e.getMessage(), null);
+    }
   }
 
   /// Every option as YAML that `--config` takes, or as JSON.

@@ -118,6 +118,23 @@ class ConfigFileTest {
     assertThat(words(printed.toString(StandardCharsets.UTF_8))).contains("--jobs=3", "--tiny");
   }
 
+  @Test
+  void aWrongValueIsToldWithTheFile() throws IOException {
+    Path file = Files.writeString(directory.resolve("trace.yaml"), "jobs: many\n");
+    PrintStream before = System.err;
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    System.setErr(new PrintStream(printed, true, StandardCharsets.UTF_8));
+    try {
+      assertThat(Main.run("trace", "--config", file.toString())).isEqualTo(2);
+    } finally {
+      System.setErr(before);
+    }
+
+    assertThat(printed.toString(StandardCharsets.UTF_8))
+        .contains(file + ": ", "--jobs", "many")
+        .doesNotContain("\tat ");
+  }
+
   private List<String> words(String yaml) throws IOException {
     Path file = Files.writeString(directory.resolve("trace.yaml"), yaml);
     CommandSpec command = CommandLine.Model.CommandSpec.forAnnotatedObject(new TraceCommand());
