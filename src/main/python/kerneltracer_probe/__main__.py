@@ -45,6 +45,11 @@ def _peak_gpu_bytes():
 
 
 def _run(spec, directory):
+    if "server" in spec:
+        from . import vllm_server
+
+        vllm_server.run(spec, directory)
+        return
     if spec["framework"] == "vllm":
         from . import vllm_job
 

@@ -25,6 +25,11 @@ def prepare_environment():
     prompts are there when its first step begins, so that steps are the same in every run, and its errors
     arrive as they were raised."""
     os.environ.setdefault(variable("VLLM_ENABLE_V1_MULTIPROCESSING"), "0")
+    prepare_server_environment()
+
+
+def prepare_server_environment():
+    """Before vLLM is imported, also where it serves."""
     os.environ.setdefault(variable("VLLM_NO_USAGE_STATS"), "1")
     mark = os.environ.get("KERNELTRACER_MARK")
     if mark is not None and variable("VLLM_RPC_BASE_PATH") not in os.environ:
@@ -43,9 +48,9 @@ class Plan:
         self.spec, self.directory = spec, directory
         self.settings = spec["engine"]
         self.known = fields(EngineArgs)
-        self.device = _device(spec["device"])
+        self.device = device(spec["device"])
         self.config = configuration.load(spec)
-        self.path = self._model_directory()
+        self.path = model_directory(spec, self.config, directory)
         self.prompts = self._prompts()
         self.arguments = {}
         self._defaults()
@@ -55,20 +60,6 @@ class Plan:
         self.model_config = self._model_config()
         self._check_length()
         self._check_memory()
-
-    def _model_directory(self):
-        """Where config.json lies: the model's own directory, or one in the job's for a changed one."""
-        spec = self.spec
-        if spec["model"]["kind"] != "type" and not spec["tiny"] and not spec["set"]:
-            return spec["model"]["path"]
-        if not getattr(self.config, "architectures", None):
-            self.config.architectures = [_architecture(self.config)]
-        path = os.path.join(self.directory, "model")
-        os.makedirs(path, exist_ok=True)
-        # Not save_pretrained(): it refuses some configurations that models run with all the same.
-        with open(os.path.join(path, "config.json"), "w", encoding="utf-8") as file:
-            file.write(self.config.to_json_string(use_diff=False))
-        return path
 
     def _prompts(self):
         ids, _ = models.prompt_inputs(self.spec, self.config, "cpu")
@@ -86,10 +77,10 @@ class Plan:
         random = spec["weights"] == "random"
         self._put("model", self.path)
         self._put("load_format", "dummy" if random else "auto")
-        self._put("skip_tokenizer_init", random or not _has_tokenizer(self.path))
+        self._put("skip_tokenizer_init", random or not has_tokenizer(self.path))
         self._put("seed", spec["seed"])
         self._put("trust_remote_code", spec["trust_remote_code"])
-        self._put("dtype", self._dtype())
+        self._put("dtype", dtype(spec, self.config, self.device))
         self._put("tensor_parallel_size", settings["tensor_parallel_size"] or 1)
         if settings["enforce_eager"]:
             self._put("enforce_eager", True)
@@ -109,16 +100,6 @@ class Plan:
         if len(self.prompts) > 128:
             self._put("max_num_seqs", len(self.prompts))
         self._put("worker_extension_cls", EXTENSION)
-
-    def _dtype(self):
-        dtype = self.spec["dtype"]
-        declared = getattr(self.config, "dtype", None) or getattr(self.config, "torch_dtype", None)
-        if dtype != "auto":
-            return dtype
-        if self.device == "cpu":
-            # vLLM's own choice for float32 is bfloat16, which many a CPU computes slowly or not at all.
-            return "float32" if str(declared).removeprefix("torch.") in ("None", "float32") else "auto"
-        return "bfloat16" if declared is None else "auto"
 
     def _of_the_user(self):
         if self.spec["attn_implementation"]:
@@ -291,7 +272,31 @@ def _default(name):
     return next(field.default for field in dataclasses.fields(EngineArgs) if field.name == member("EngineArgs", name))
 
 
-def _device(wanted):
+def model_directory(spec, config, directory):
+    """Where config.json lies: the model's own directory, or one below `directory` for a changed one."""
+    if spec["model"]["kind"] != "type" and not spec["tiny"] and not spec["set"]:
+        return spec["model"]["path"]
+    if not getattr(config, "architectures", None):
+        config.architectures = [_architecture(config)]
+    path = os.path.join(directory, "model")
+    os.makedirs(path, exist_ok=True)
+    # Not save_pretrained(): it refuses some configurations that models run with all the same.
+    with open(os.path.join(path, "config.json"), "w", encoding="utf-8") as file:
+        file.write(config.to_json_string(use_diff=False))
+    return path
+
+
+def dtype(spec, config, device):
+    declared = getattr(config, "dtype", None) or getattr(config, "torch_dtype", None)
+    if spec["dtype"] != "auto":
+        return spec["dtype"]
+    if device == "cpu":
+        # vLLM's own choice for float32 is bfloat16, which many a CPU computes slowly or not at all.
+        return "float32" if str(declared).removeprefix("torch.") in ("None", "float32") else "auto"
+    return "bfloat16" if declared is None else "auto"
+
+
+def device(wanted):
     """`cpu` or `cuda`: what the installed vLLM was built for."""
     import vllm
     from vllm.platforms import current_platform
@@ -319,7 +324,7 @@ def _architecture(config):
     raise JobError("unsupported_model", f"Transformers has no language model for the type '{config.model_type}'.")
 
 
-def _has_tokenizer(path):
+def has_tokenizer(path):
     names = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json", "tiktoken.model")
     return any(os.path.exists(os.path.join(path, name)) for name in names)
 

@@ -7,6 +7,7 @@ from .module_calls import ModuleCalls, ModuleMarks
 from .vllm_names import member, of
 
 EXTENSION = f"{__name__}.KernelTracerWorker"
+ANNOTATING_EXTENSION = f"{__name__}.AnnotatingWorker"
 
 
 def step_counts(scheduled):
@@ -34,6 +35,18 @@ def step_phase(counts):
     return "mixed" if counts[0] and counts[2] else "prefill" if counts[0] else "decode" if counts[2] else None
 
 
+def annotate(worker):
+    import torch
+
+    execute = of(worker, "Worker", "execute_model")
+
+    def execute_model(scheduled, *arguments, **keywords):
+        with torch.profiler.record_function(step_name(step_counts(scheduled))):
+            return execute(scheduled, *arguments, **keywords)
+
+    worker.execute_model = execute_model
+
+
 class KernelTracerWorker:
     """Its methods bear a prefix: vLLM refuses an extension that hides a worker's own."""
 
@@ -54,15 +67,7 @@ class KernelTracerWorker:
 
     def kerneltracer_annotate(self):
         """Marks every step in a torch.profiler trace, where vLLM does not do so itself."""
-        import torch
-
-        execute = of(self, "Worker", "execute_model")
-
-        def execute_model(scheduled, *arguments, **keywords):
-            with torch.profiler.record_function(step_name(step_counts(scheduled))):
-                return execute(scheduled, *arguments, **keywords)
-
-        self.execute_model = execute_model
+        annotate(self)
 
     def kerneltracer_record_calls(self, stacks):
         """Records the calls of the model's modules from now on, each in its step."""
@@ -111,3 +116,13 @@ class KernelTracerWorker:
         if not torch.cuda.is_available() or not torch.cuda.is_initialized():
             return 0
         return torch.cuda.max_memory_allocated()
+
+
+class AnnotatingWorker:
+    """Marks every step from the first on, where vLLM does not do so itself: nobody calls a server's workers.
+    Last among the worker's bases, it has a say only while the worker is made."""
+
+    def __new__(cls, *_arguments, **_keywords):
+        worker = super().__new__(cls)
+        annotate(worker)
+        return worker

@@ -19,9 +19,13 @@ def profile_into(plan, folder):
         # There the stacks are those of the calls.
         settings = {**settings, "with_stack": False}
     if member("EngineArgs", "profiler_config") in plan.known:
-        plan.require("profiler_config", _configuration(settings, folder), f"--tracers {plan.spec['tracer']}")
+        plan.require("profiler_config", configuration(settings, folder), f"--tracers {plan.spec['tracer']}")
         return
-    # vLLM 0.11 and 0.12.
+    set_variables(settings, folder)
+
+
+def set_variables(settings, folder):
+    """The way of vLLM 0.11 and 0.12."""
     os.environ[variable("VLLM_TORCH_PROFILER_DIR")] = folder
     for name, wanted in (
         (variable("VLLM_TORCH_PROFILER_WITH_STACK"), settings.get("with_stack", False)),
@@ -32,10 +36,14 @@ def profile_into(plan, folder):
         os.environ[name] = "1" if wanted else "0"
 
 
-def _configuration(settings, folder):
+def known():
+    """The fields of the installed version's ProfilerConfig."""
     from vllm.config import ProfilerConfig
 
-    known = fields(ProfilerConfig)
+    return fields(ProfilerConfig)
+
+
+def configuration(settings, folder):
     wanted = {
         "profiler": "torch",
         "torch_profiler_dir": folder,
@@ -47,7 +55,7 @@ def _configuration(settings, folder):
         # A table that KernelTracer makes itself, and that takes minutes for a long trace.
         "torch_profiler_dump_cuda_time_total": False,
     }
-    return {name: value for name, value in wanted.items() if member("ProfilerConfig", name) in known}
+    return {name: value for name, value in wanted.items() if member("ProfilerConfig", name) in known()}
 
 
 def annotates_steps():

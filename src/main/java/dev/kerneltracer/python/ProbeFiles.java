@@ -1,6 +1,7 @@
 package dev.kerneltracer.python;
 
 import dev.kerneltracer.AtomicFile;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -35,6 +36,26 @@ public final class ProbeFiles {
       }
     }
     return directory;
+  }
+
+  /// What a process that runs the probe is given besides our own environment.
+  ///
+  /// @param probe the directory of the probe's files
+  public static Map<String, String> environment(Interpreter python, Path probe) {
+    // The managed environment is complete: what else lies on a path could only contradict it.
+    Map<String, String> theirs = python.origin() == Origin.MANAGED ? Map.of() : System.getenv();
+    String more = theirs.getOrDefault("PYTHONPATH", "");
+    return Map.of(
+        "PYTHONHOME",
+        theirs.getOrDefault("PYTHONHOME", ""),
+        "PYTHONPATH",
+        more.isEmpty() ? probe.toString() : probe + File.pathSeparator + more,
+        "PYTHONUNBUFFERED",
+        "1",
+        "HF_HUB_OFFLINE",
+        "1",
+        "TOKENIZERS_PARALLELISM",
+        "false");
   }
 
   private static String contentName(Map<String, byte[]> files) {

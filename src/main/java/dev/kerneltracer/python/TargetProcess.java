@@ -163,6 +163,12 @@ public final class TargetProcess {
     }
   }
 
+  /// Asks for the end of the target: SIGTERM, and SIGKILL to what is left after [#GRACE]. Who
+  /// awaits it is told.
+  public void stop() {
+    line.stop();
+  }
+
   private void endUninterruptibly() {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     boolean interrupted = false;

@@ -31,7 +31,8 @@ public record EngineSettings(
     arguments = List.copyOf(arguments);
   }
 
-  ObjectNode toJson() {
+  /// As the probe reads it.
+  public ObjectNode toJson() {
     ObjectNode node = new JsonMapper().createObjectNode();
     node.put("tensor_parallel_size", tensorParallelSize);
     node.put("max_model_len", maxModelLen);

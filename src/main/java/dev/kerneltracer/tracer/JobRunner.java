@@ -6,12 +6,11 @@ import dev.kerneltracer.UserException;
 import dev.kerneltracer.model.ModelFiles;
 import dev.kerneltracer.model.ModelReference;
 import dev.kerneltracer.python.Interpreter;
-import dev.kerneltracer.python.Origin;
 import dev.kerneltracer.python.ProbeEvent;
+import dev.kerneltracer.python.ProbeFiles;
 import dev.kerneltracer.python.ProcessEnd;
 import dev.kerneltracer.python.TargetProcess;
 import dev.kerneltracer.python.WarmStart;
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -46,7 +45,7 @@ public final class JobRunner implements AutoCloseable {
     this.python = python;
     this.probe = probe;
     this.timeout = timeout;
-    this.environment = environment(python, probe);
+    this.environment = ProbeFiles.environment(python, probe);
     this.warmStart = warm ? new WarmStart(python.executable(), probe, environment, said) : null;
   }
 
@@ -118,23 +117,6 @@ public final class JobRunner implements AutoCloseable {
         "cannot write to " + directory + ": " + AtomicFile.reason(e),
         "Free some space, or choose an --output-dir you may write to.",
         e);
-  }
-
-  private static Map<String, String> environment(Interpreter python, Path probe) {
-    // The managed environment is complete: what else lies on a path could only contradict it.
-    Map<String, String> theirs = python.origin() == Origin.MANAGED ? Map.of() : System.getenv();
-    String more = theirs.getOrDefault("PYTHONPATH", "");
-    return Map.of(
-        "PYTHONHOME",
-        theirs.getOrDefault("PYTHONHOME", ""),
-        "PYTHONPATH",
-        more.isEmpty() ? probe.toString() : probe + File.pathSeparator + more,
-        "PYTHONUNBUFFERED",
-        "1",
-        "HF_HUB_OFFLINE",
-        "1",
-        "TOKENIZERS_PARALLELISM",
-        "false");
   }
 
   @Override
