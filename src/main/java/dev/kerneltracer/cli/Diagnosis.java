@@ -26,6 +26,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// What `env doctor` found.
 ///
 /// @param torch what the chosen interpreter's torch sees, null where there is no such interpreter
+/// @param serving what gets in the way of a server
 /// @param missing what keeps a trace from running
 /// @param advice what does not keep it, but is worth knowing
 /// @param environments of the cache directory: name to size in bytes
@@ -39,6 +40,7 @@ record Diagnosis(
     Map<String, Long> environments,
     Path hubCache,
     long hubModels,
+    ServingDiagnosis serving,
     List<Finding> missing,
     List<Finding> advice) {
 
@@ -49,6 +51,7 @@ record Diagnosis(
       Framework framework,
       Map<String, String> environment,
       @Nullable String python,
+      int port,
       Consumer<String> progress) {
     progress.accept("looking for Python");
     InterpreterSearch search = new InterpreterSearch(environment, python);
@@ -69,6 +72,9 @@ record Diagnosis(
       }
       judge(chosen, torch, nvidia, missing, advice);
     }
+    progress.accept("looking for vLLM processes");
+    ServingDiagnosis serving = ServingDiagnosis.make(environment, port);
+    advice.addAll(serving.advice(torch));
     progress.accept("measuring the cache directory");
     CacheDirectory cache = CacheDirectory.of(environment);
     Path hub = HubCache.of(environment).root();
@@ -84,6 +90,7 @@ record Diagnosis(
         entries(hub).stream()
             .filter(p -> p.getFileName().toString().startsWith("models--"))
             .count(),
+        serving,
         missing,
         advice);
   }
@@ -200,6 +207,7 @@ record Diagnosis(
             + ", "
             + size(machine.availableBytes())
             + " available");
+    facts.putAll(serving.facts());
     facts.put("Java", java());
     facts.put("cache directory", cache + ", " + size(cacheFreeBytes) + " free");
     environments.forEach((name, bytes) -> facts.put("  " + name, size(bytes)));
@@ -235,6 +243,7 @@ record Diagnosis(
     resources.put("memory_bytes", machine.memoryBytes());
     resources.put("memory_available_bytes", machine.availableBytes());
     all.put("machine", resources);
+    all.put("serving", serving.json());
     all.put("java", java());
     Map<String, @Nullable Object> kept = new LinkedHashMap<>();
     kept.put("directory", cache.toString());

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kerneltracer.python.Processes;
 import dev.kerneltracer.python.RealPython;
 import java.io.IOException;
+import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,6 +50,53 @@ class EnvCommandTest {
     assertThat(all.path("can_trace").asBoolean()).isTrue();
     assertThat(all.at("/torch_devices/names/0").asString()).isEqualTo("GPU of a test, 79 GiB");
     assertThat(all.at("/interpreters/0/packages/torch").asString()).isEqualTo("2.13.0");
+  }
+
+  @Test
+  void doctorSaysWhatGetsInTheWayOfAServer() throws IOException, InterruptedException {
+    python("python3", "2.13.0");
+    script(
+        "bin/nvidia-smi",
+        """
+        #!/bin/sh
+        case "$1" in
+        --query-compute-apps=*) echo '4711, VLLM::EngineCore, 71234 MiB' ;;
+        --query-gpu=*) echo 'NVIDIA of a test, 81559 MiB' ;;
+        *) echo '| NVIDIA-SMI 535.1   Driver Version: 535.1   CUDA Version: 12.2 |' ;;
+        esac
+        """);
+    // Named as vLLM names its processes, until the end of standard input.
+    Process left =
+        new ProcessBuilder("/bin/bash", "-c", "exec -a VLLM::EngineCore_of_a_test cat").start();
+    try (ServerSocket taken = new ServerSocket(0)) {
+      awaitCommand(left, "VLLM::EngineCore_of_a_test");
+      String port = String.valueOf(taken.getLocalPort());
+
+      Ended table = run("env", "doctor", "--quiet", "--port", port);
+      Ended json = run("env", "doctor", "--quiet", "--port", port, "--format", "json");
+
+      assertThat(table.exitCode()).isZero();
+      assertThat(table.output().replaceAll("\\s+", " "))
+          .contains(left.pid() + " VLLM::EngineCore_of_a_test")
+          .contains("71234 MiB held by 4711 VLLM::EngineCore")
+          .contains("the NVIDIA driver runs CUDA 12.2 at most, but torch is built for CUDA 13.0")
+          .contains("open files")
+          .contains("port " + port + " is taken by " + ProcessHandle.current().pid());
+      JsonNode serving = new JsonMapper().readTree(json.output()).path("serving");
+      assertThat(serving.at("/port_owner/pid").asLong()).isEqualTo(ProcessHandle.current().pid());
+      assertThat(serving.at("/gpu_memory_holders/0/memory").asString()).isEqualTo("71234 MiB");
+      assertThat(serving.path("vllm_processes").toString()).contains("" + left.pid());
+    } finally {
+      left.destroyForcibly().waitFor();
+    }
+  }
+
+  private static void awaitCommand(Process process, String command)
+      throws IOException, InterruptedException {
+    Path file = Path.of("/proc", String.valueOf(process.pid()), "cmdline");
+    for (int i = 0; i < 1200 && !Files.readString(file).startsWith(command); i++) {
+      Thread.sleep(50);
+    }
   }
 
   @Test
