@@ -112,7 +112,8 @@ public final class AtomicFile implements AutoCloseable {
     }
   }
 
-  private static UserException failure(Path target, IOException e) {
+  /// What a user is told of a file that could not be written.
+  public static UserException failure(Path target, IOException e) {
     return new UserException(
         ExitCode.JOBS_FAILED,
         "cannot write " + target + ": " + reason(e),

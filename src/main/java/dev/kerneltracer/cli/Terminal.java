@@ -15,10 +15,13 @@ import java.util.Map;
 /// both streams together and loads a line editor.
 final class Terminal {
   private static final int DEFAULT_WIDTH = 80;
+  private static final int DEFAULT_HEIGHT = 24;
   private static final int NARROWEST = 20;
 
   /// `TIOCGWINSZ` of Linux on x86-64 and aarch64: fills `struct winsize {rows, columns, …}`.
   private static final long GET_WINDOW_SIZE = 0x5413;
+
+  private static final int COLUMNS_OFFSET = 2;
 
   private final int descriptor;
   private final Map<String, String> environment;
@@ -64,8 +67,17 @@ final class Terminal {
     if (!isTerminal()) {
       return Integer.MAX_VALUE;
     }
-    int width = windowColumns();
+    int width = windowSize(COLUMNS_OFFSET);
     return width <= 0 ? DEFAULT_WIDTH : Math.max(NARROWEST, width);
+  }
+
+  /// Lines that are seen at once; without bound where a file or pipe is written.
+  int height() {
+    if (!isTerminal()) {
+      return Integer.MAX_VALUE;
+    }
+    int height = windowSize(0);
+    return height <= 0 ? DEFAULT_HEIGHT : height;
   }
 
   /// Colour is for terminals, and not for those who set NO_COLOR.
@@ -74,7 +86,7 @@ final class Terminal {
   }
 
   @SuppressWarnings("restricted")
-  private int windowColumns() {
+  private int windowSize(int offset) {
     try (Arena arena = Arena.ofConfined()) {
       Linker linker = Linker.nativeLinker();
       MethodHandle ioctl =
@@ -88,7 +100,7 @@ final class Terminal {
               Linker.Option.firstVariadicArg(2));
       MemorySegment size = arena.allocate(8, 8);
       int result = (int) ioctl.invokeExact(descriptor, GET_WINDOW_SIZE, size);
-      return result == 0 ? Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, 2)) : 0;
+      return result == 0 ? Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, offset)) : 0;
     } catch (Throwable e) {
       return 0; // a width is a nicety: no failure to find it may end a run
     }

@@ -66,7 +66,7 @@ public final class Amount {
 
   /// A number with so many decimals, rounded half up. By hand, since a Formatter takes a tenth of a
   /// second to begin with.
-  static String decimal(double value, int places) {
+  public static String decimal(double value, int places) {
     long unit = 1;
     for (int i = 0; i < places; i++) {
       unit *= 10;

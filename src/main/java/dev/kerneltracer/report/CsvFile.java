@@ -1,7 +1,10 @@
 package dev.kerneltracer.report;
 
 import dev.kerneltracer.AtomicFile;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -10,7 +13,9 @@ import java.util.List;
 ///
 /// A file of many rows is written cell by cell, with no object for a number; [#text] gives a name
 /// that stands in many rows the form in which it costs no more than a copy. A file that is opened
-/// takes its name by [#finish]; [#close] without that leaves nothing.
+/// takes its name by [#finish]; [#close] without that leaves nothing. One that grows has its name
+/// from the beginning, is read by others meanwhile, and ends its lines with LF alone, since awk
+/// would take the CR for a part of the last cell.
 public final class CsvFile implements AutoCloseable {
   private static final int LONGEST_NUMBER = 24;
   private static final long BILLION = 1_000_000_000;
@@ -21,17 +26,73 @@ public final class CsvFile implements AutoCloseable {
   private static final int TENTH_SHIFT = 35;
 
   private static final byte[] NOTHING = {};
+  private static final byte[] CR_LF = {'\r', '\n'};
+  private static final byte[] LF = {'\n'};
 
-  private final AtomicFile file;
+  private final Target file;
+  private final byte[] lineEnd;
   private final int columns;
   private final byte[] digits = new byte[LONGEST_NUMBER];
   private byte[] buffer = new byte[1 << 16];
   private int used;
   private int cells;
 
-  private CsvFile(AtomicFile file, int columns) {
+  private CsvFile(Target file, int columns, byte[] lineEnd) {
     this.file = file;
     this.columns = columns;
+    this.lineEnd = lineEnd;
+  }
+
+  /// Where rows go.
+  private sealed interface Target {
+    void add(AtomicFile.Content content);
+
+    void finish();
+
+    void close();
+  }
+
+  private record Whole(AtomicFile file) implements Target {
+    @Override
+    public void add(AtomicFile.Content content) {
+      file.add(content);
+    }
+
+    @Override
+    public void finish() {
+      file.finish();
+    }
+
+    @Override
+    public void close() {
+      file.close();
+    }
+  }
+
+  private record Growing(Path path, OutputStream out) implements Target {
+    @Override
+    public void add(AtomicFile.Content content) {
+      try {
+        content.writeTo(out);
+        out.flush();
+      } catch (IOException e) {
+        throw AtomicFile.failure(path, e);
+      }
+    }
+
+    @Override
+    public void finish() {
+      close();
+    }
+
+    @Override
+    public void close() {
+      try {
+        out.close();
+      } catch (IOException e) {
+        throw AtomicFile.failure(path, e);
+      }
+    }
   }
 
   /// What fills the file below its header.
@@ -53,9 +114,35 @@ public final class CsvFile implements AutoCloseable {
   ///
   /// @throws dev.kerneltracer.UserException where it cannot be written; so for all that follows
   public static CsvFile open(Path target, List<String> header) {
-    CsvFile file = new CsvFile(AtomicFile.open(target), header.size());
+    CsvFile file = new CsvFile(new Whole(AtomicFile.open(target)), header.size(), CR_LF);
     file.row(header.toArray());
     return file;
+  }
+
+  /// Begins a file that others read while it grows, in place of one that stands there. Rows are
+  /// seen from the next [#flush] on.
+  ///
+  /// @throws dev.kerneltracer.UserException where it cannot be written; so for all that follows
+  public static CsvFile grow(Path target, List<String> header) {
+    try {
+      Files.createDirectories(target.toAbsolutePath().getParent());
+      CsvFile file =
+          new CsvFile(new Growing(target, Files.newOutputStream(target)), header.size(), LF);
+      file.row(header.toArray());
+      file.flush();
+      return file;
+    } catch (IOException e) {
+      throw AtomicFile.failure(target, e);
+    }
+  }
+
+  /// Writes a whole file whose lines end with LF, or none.
+  public static void replace(Path target, List<String> header, Rows rows) {
+    try (CsvFile file = new CsvFile(new Whole(AtomicFile.open(target)), header.size(), LF)) {
+      file.row(header.toArray());
+      rows.writeTo(file);
+      file.finish();
+    }
   }
 
   /// Writes a whole file, or none.
@@ -166,13 +253,18 @@ public final class CsvFile implements AutoCloseable {
       throw new IllegalArgumentException(cells + " cells for " + columns + " columns");
     }
     cells = 0;
-    buffer[used++] = '\r';
-    buffer[used++] = '\n';
+    for (byte end : lineEnd) {
+      buffer[used++] = end;
+    }
   }
 
-  private void flush() {
-    file.add(out -> out.write(buffer, 0, used));
-    used = 0;
+  /// Hands over what has been written so far.
+  public void flush() {
+    if (used > 0) {
+      int length = used;
+      used = 0; // what a full disk refuses is not tried again
+      file.add(out -> out.write(buffer, 0, length));
+    }
   }
 
   /// Gives the file its name: it is whole.
