@@ -28,6 +28,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     footer = {
       "  kerneltracer trace --model type:qwen3 --tiny",
       "  kerneltracer analyze trace.json.gz --output-dir tables",
+      "  kerneltracer watch -- vllm serve Qwen/Qwen3-0.6B",
       "  kerneltracer models download Qwen/Qwen3-0.6B",
       "  kerneltracer env doctor",
       "",
@@ -111,6 +112,11 @@ public final class Main {
     commandLine.setAbbreviatedOptionsAllowed(false);
     // The last one wins, as in any script that adds "$@"; picocli would warn.
     commandLine.setOverwrittenOptionsAllowed(true);
+    CommandLine watch = commandLine.getSubcommands().get("watch");
+    if (watch != null) {
+      // What follows the command's first word is the command's own.
+      watch.setStopAtPositional(true);
+    }
     CommandLine.tracer().setLevel(CommandLine.TraceLevel.OFF);
     boolean colour = Terminal.stdout().hasColour();
     commandLine.setColorScheme(
@@ -123,6 +129,7 @@ public final class Main {
     Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
     commands.put("trace", TraceCommand::new);
     commands.put("analyze", AnalyzeCommand::new);
+    commands.put("watch", WatchCommand::new);
     commands.put("models", ModelsCommand::new);
     commands.put("env", EnvCommand::new);
     commands.put("completion", CompletionCommand::new);
