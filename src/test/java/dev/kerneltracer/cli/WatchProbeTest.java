@@ -29,8 +29,10 @@ class WatchProbeTest {
 
   @Test
   @Tag("soak")
-  void tenMillionEventsKeepMemoryFlat() throws Exception {
-    assertThat(run("10000000")).contains("10000000 events");
+  void manyEventsKeepMemoryFlat() throws Exception {
+    // A long soak takes as many as a busy server writes in a day.
+    String events = Integer.getInteger("soak.minutes", 1) >= 5 ? "10000000" : "1000000";
+    assertThat(run(events)).contains(events + " events");
   }
 
   private String run(String... more) throws IOException, InterruptedException {
