@@ -1,0 +1,46 @@
+package dev.kerneltracer.cli;
+
+import dev.kerneltracer.serve.ServerState;
+import dev.kerneltracer.serve.SlowSeconds;
+import dev.kerneltracer.serve.VllmServer;
+import dev.kerneltracer.serve.WindowAnalysis;
+import dev.kerneltracer.serve.WindowResult;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// What a run of `profile` found.
+///
+/// @param model the name by which requests called it
+/// @param url where the server was
+/// @param facts of a server of our own; null for another's
+/// @param safe whether the old advice was followed
+/// @param loadText the table of latencies, for a terminal
+/// @param windows in the order in which they were taken
+/// @param analyses by the name of their window
+/// @param slow the slowest seconds
+/// @param states of the server
+/// @param notes what the user should know, one line each
+/// @param failure why the run counts as failed; null where it does not
+/// @param directory where the files are
+record ProfileOutcome(
+    String model,
+    String url,
+    VllmServer.@Nullable Facts facts,
+    boolean safe,
+    String loadText,
+    List<WindowResult> windows,
+    Map<String, WindowAnalysis> analyses,
+    List<SlowSeconds.Row> slow,
+    List<ServerState> states,
+    List<String> notes,
+    @Nullable String failure,
+    Path directory) {
+  ProfileOutcome {
+    windows = List.copyOf(windows);
+    slow = List.copyOf(slow);
+    states = List.copyOf(states);
+    notes = List.copyOf(notes);
+  }
+}
