@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /// clock; -1 is "never".
 ///
 /// @param intendedStartNs when the schedule wanted it sent
-/// @param startNs when its first byte was sent
+/// @param startNs when the client set about it: connecting, where that was needed, counts
 /// @param firstTokenNs when the first token came that carries text or a token id
 /// @param tokenTimesNs when each token came; tokens of one frame share a time
 /// @param promptTokens as the server counted them, else as planned
