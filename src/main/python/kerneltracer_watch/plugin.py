@@ -16,9 +16,10 @@ def register():
         probe.start()
         track = probe.PROBE.settings.track
         hooks = [*engine_hooks.hooks(track), *worker_hooks.hooks(track), *moe_hooks.hooks(track)]
-        probe.PROBE.hooks.add(hooks)
+        # First the user's: should they put functions around vLLM's by themselves, ours can still be taken away.
         for directory in probe.PROBE.settings.probe_path:
             add_own(directory)
+        probe.PROBE.hooks.add(hooks)
         if "vllm.v1.engine.core" not in sys.modules and not probe.PROBE.roles:
             complain(f"process {os.getpid()}: recording to {probe.PROBE.directory}")
     except Exception as error:

@@ -31,7 +31,7 @@ class WatchProbeTest {
   @Tag("soak")
   void manyEventsKeepMemoryFlat() throws Exception {
     // A long soak takes as many as a busy server writes in a day.
-    String events = Integer.getInteger("soak.minutes", 1) >= 5 ? "10000000" : "1000000";
+    String events = Integer.getInteger("kerneltracer.soakMinutes", 1) >= 5 ? "10000000" : "1000000";
     assertThat(run(events)).contains(events + " events");
   }
 
