@@ -13,7 +13,7 @@ sys.path.insert(0, ROOT)
 directory = sys.argv[1]
 os.environ["VLLM_PROFILING_DIR"] = directory
 
-from kerneltracer_watch import probe, session, settings  # noqa: E402
+from kerneltracer_watch import engine_hooks, moe_hooks, probe, session, settings, worker_hooks  # noqa: E402
 from kerneltracer_watch.events import EventFile  # noqa: E402
 from kerneltracer_watch.hooks import Hook, Hooks  # noqa: E402
 
@@ -177,6 +177,21 @@ def servers_do_not_share_a_session():
     os.environ.pop("KERNELTRACER_WATCH_SESSION")
 
 
+def every_hook_is_in_the_list_of_checked_names():
+    with open(os.path.join(ROOT, "kerneltracer_probe/vllm_names.json"), encoding="utf-8") as file:
+        names = json.load(file)["hooks of a live session"]
+    known = {}
+    for owner, rule in names.items():
+        module = rule["file"].removesuffix(".py").replace("/", ".")
+        prefix = "" if rule.get("module") else rule.get("class", owner) + "."
+        known.setdefault(module, set()).update(prefix + member for member in rule["members"])
+    every = [part for part in (engine_hooks, worker_hooks, moe_hooks) for part in part.hooks(settings.TRACKS)]
+    assert len(every) > 30
+    for hook in every:
+        if not hook.module.startswith("torch."):
+            assert hook.path in known.get(hook.module, ()), f"vllm_names.json has no {hook.module} {hook.path}"
+
+
 def hooks_come_with_the_import_and_go_when_they_fail():
     with open(os.path.join(directory, "watched_module.py"), "w", encoding="utf-8") as file:
         file.write("class Thing:\n    def work(self, n):\n        return n + 1\n\n")
@@ -274,6 +289,7 @@ if __name__ == "__main__":
         a_line_that_json_cannot_hold_is_a_problem_and_not_an_end()
         a_fork_has_a_file_of_its_own()
         servers_do_not_share_a_session()
+        every_hook_is_in_the_list_of_checked_names()
         hooks_come_with_the_import_and_go_when_they_fail()
         an_error_in_a_hook_switches_off_that_hook_alone()
         assert "torch" not in sys.modules

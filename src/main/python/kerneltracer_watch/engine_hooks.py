@@ -115,10 +115,10 @@ def _used(pool):
     return pool.num_gpu_blocks - 1 - pool.get_num_free_blocks()
 
 
-def _told(function, *args):
+def _told(model, question):
     """What this version answers, None where it has no answer."""
     try:
-        return function(*args)
+        return getattr(model, question)()
     except Exception:
         return None
 
@@ -143,15 +143,16 @@ def _configuration(scheduler):
         "chunked_prefill": getattr(limits, "enable_chunked_prefill", None),
         "async_scheduling": getattr(limits, "async_scheduling", None),
         "policy": str(getattr(limits, "policy", None)),
-        "layers": _told(model.get_total_num_hidden_layers) or getattr(model.hf_text_config, "num_hidden_layers", None),
-        "kv_heads": _told(model.get_total_num_kv_heads),
-        "head_dim": _told(model.get_head_size),
+        "layers": _told(model, "get_total_num_hidden_layers")
+        or getattr(model.hf_text_config, "num_hidden_layers", None),
+        "kv_heads": _told(model, "get_total_num_kv_heads"),
+        "head_dim": _told(model, "get_head_size"),
         "kv_bytes_per_element": _bytes(dtype if cached == "auto" else cached),
         "kv_cache_dtype": cached,
         "tp": parallel.tensor_parallel_size,
         "pp": parallel.pipeline_parallel_size,
         "dp": parallel.data_parallel_size,
-        "experts": _told(model.get_num_experts) or _expert_setting(model, EXPERTS),
+        "experts": _told(model, "get_num_experts") or _expert_setting(model, EXPERTS),
         "experts_per_token": _expert_setting(model, ("num_experts_per_tok", "moe_topk", "top_k_experts")),
         "cudagraph_mode": getattr(compilation.cudagraph_mode, "name", None),
         "capture_sizes": [int(size) for size in sizes] if sizes is not None else None,
@@ -397,8 +398,7 @@ def _updated(scheduler, output, started):
         decode_requests,
         decode_tokens,
         scheduler.max_num_scheduled_tokens,
-        len(scheduler.running),
-        len(scheduler.waiting) + len(getattr(scheduler, "skipped_waiting", ())),
+        *scheduler.get_request_counts(),
         scheduler.max_num_running_reqs,
         _used(pool),
         _total(pool),

@@ -459,9 +459,11 @@ def _around_capture_end(original):
 
 def _forward_context():
     context = sys.modules.get("vllm.forward_context")
-    if context is None or not context.is_forward_context_available():
+    try:
+        current = context.get_forward_context()
+    except (AssertionError, AttributeError):
+        # There is none, which only later versions can be asked.
         return "NONE", None
-    current = context.get_forward_context()
     return _mode(current.cudagraph_runtime_mode), current.batch_descriptor
 
 

@@ -103,6 +103,14 @@ class VllmWatchTest {
     }
   }
 
+  /// The CPU build has no graphs: vLLM's own dispatcher, wrappers and graph manager, with what
+  /// needs a device replaced.
+  @Test
+  void capturesAndReplaysOfBothModelRunnersAreToldOnceForEachForward() throws Exception {
+    assertThat(python("check_watch_graphs.py", directory.toString()))
+        .contains("captures, replays and eager forwards are as vLLM made them");
+  }
+
   /// Told to write where the server does, it gets a session beside it.
   private Run offlineExperts(Path taken) throws Exception {
     Path model =
