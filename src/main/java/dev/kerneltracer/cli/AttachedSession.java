@@ -1,6 +1,7 @@
 package dev.kerneltracer.cli;
 
 import dev.kerneltracer.ExitCode;
+import dev.kerneltracer.live.WatchedSession;
 import java.nio.file.Path;
 
 /// `watch --attach`: looks at a session that somebody else began.
@@ -16,7 +17,8 @@ final class AttachedSession {
   static int run(Path directory, LiveOptions options) {
     Path session = LiveSession.find(directory);
     boolean interrupted = false;
-    try (LiveSession live = LiveSession.start(session, options, true)) {
+    long interval = WatchedSession.interval(System.getenv());
+    try (LiveSession live = LiveSession.start(session, options, true, interval)) {
       while (!(live.hasCaughtUp() && live.isOver())) {
         Thread.sleep(LOOK_MILLIS);
       }

@@ -208,7 +208,12 @@ final class LiveFrame {
       line("Experts")
           .add("busiest ")
           .add(Style.BOLD, Amount.decimal(worst.maxMeanRatio(), 2) + " ×")
-          .add(" the mean, in layer " + worst.layer() + " of " + worker.experts().size());
+          .add(
+              " the mean, in layer "
+                  + worst.layer()
+                  + " ("
+                  + worker.experts().size()
+                  + " layers seen)");
     }
     if (worker.graphs().isEmpty()) {
       return;

@@ -5,17 +5,21 @@ import java.util.List;
 import java.util.function.IntSupplier;
 
 /// A block of lines at the bottom of a terminal that is written over in place, below other lines
-/// that stay. It minds that a window which became narrower has broken the old lines.
+/// that stay. A window that has changed its size has broken and moved what stood there, so that it
+/// is begun anew.
 final class LiveScreen {
   private final PrintStream out;
   private final IntSupplier width;
+  private final IntSupplier height;
   private List<StyledLine> drawn = List.of();
   private String drawnText = "";
   private int drawnWidth;
+  private int drawnHeight;
 
-  LiveScreen(PrintStream out, IntSupplier width) {
+  LiveScreen(PrintStream out, IntSupplier width, IntSupplier height) {
     this.out = out;
     this.width = width;
+    this.height = height;
   }
 
   void draw(List<StyledLine> lines) {
@@ -23,40 +27,44 @@ final class LiveScreen {
     for (StyledLine line : lines) {
       text.append(line).append("\u001b[K\n");
     }
-    int now = width.getAsInt();
-    if (drawnText.contentEquals(text) && now == drawnWidth) {
+    boolean resized = hasNewSize();
+    if (drawnText.contentEquals(text) && !resized) {
       return;
     }
-    out.print(up(now) + text + "\u001b[J");
+    out.print(up(resized) + text + "\u001b[J");
     out.flush();
     drawn = List.copyOf(lines);
     drawnText = text.toString();
-    drawnWidth = now;
+    drawnWidth = width.getAsInt();
+    drawnHeight = height.getAsInt();
   }
 
-  /// Writes a line that stays, and the block below it again.
-  void say(String line) {
+  private boolean hasNewSize() {
+    return !drawn.isEmpty() && (width.getAsInt() != drawnWidth || height.getAsInt() != drawnHeight);
+  }
+
+  /// Writes lines that stay, and the block below them again.
+  void say(List<String> lines) {
     List<StyledLine> block = drawn;
     clear();
-    out.println(line);
+    lines.forEach(out::println);
     draw(block);
   }
 
   void clear() {
     if (!drawn.isEmpty()) {
-      out.print(up(width.getAsInt()) + "\u001b[J");
+      out.print(up(hasNewSize()) + "\u001b[J");
       out.flush();
     }
     drawn = List.of();
     drawnText = "";
   }
 
-  /// To the first line of what stands there.
-  private String up(int width) {
-    int rows = 0;
-    for (StyledLine line : drawn) {
-      rows += Math.max(1, (line.length() + width - 1) / width);
+  /// To where the block begins.
+  private String up(boolean resized) {
+    if (resized) {
+      return "\u001b[2J\u001b[H";
     }
-    return rows == 0 ? "" : "\u001b[" + rows + "A\r";
+    return drawn.isEmpty() ? "" : "\u001b[" + drawn.size() + "A\r";
   }
 }

@@ -28,6 +28,7 @@ final class LiveSession implements AutoCloseable {
   private static final int FREE_LINES = 1;
 
   private final LiveOptions options;
+  private final long interval;
   private final boolean summaryOnStdout;
   private final Terminal terminal = Terminal.stderr();
   private final boolean inPlace;
@@ -37,14 +38,16 @@ final class LiveSession implements AutoCloseable {
   private final Thread thread;
   private volatile boolean closing;
   private volatile boolean caughtUp;
+  private volatile @Nullable ProgramOutput output;
   private String beat = "";
   private long beatNs = System.nanoTime();
 
-  private LiveSession(Path session, LiveOptions options, boolean summaryOnStdout) {
+  private LiveSession(Path session, LiveOptions options, boolean summaryOnStdout, long interval) {
+    this.interval = interval;
     this.options = options;
     this.summaryOnStdout = summaryOnStdout;
     this.inPlace = options.hasView() && terminal.isTerminal();
-    this.screen = new LiveScreen(System.err, terminal::width);
+    this.screen = new LiveScreen(System.err, terminal::width, terminal::height);
     sessions.add(open(session));
     Integer port = options.metricsPort();
     this.metrics =
@@ -59,9 +62,11 @@ final class LiveSession implements AutoCloseable {
   /// @param session the directory, which may be empty or not there yet
   /// @param summaryOnStdout where the closing summary goes: to standard error where standard output
   ///   is the watched program's
+  /// @param interval every how manieth operation stands in the sampled tables
   /// @throws UserException where metrics cannot be served
-  static LiveSession start(Path session, LiveOptions options, boolean summaryOnStdout) {
-    LiveSession live = new LiveSession(session, options, summaryOnStdout);
+  static LiveSession start(
+      Path session, LiveOptions options, boolean summaryOnStdout, long interval) {
+    LiveSession live = new LiveSession(session, options, summaryOnStdout, interval);
     if (live.metrics != null) {
       System.err.println("kerneltracer: metrics at " + live.metrics.url());
     }
@@ -69,21 +74,19 @@ final class LiveSession implements AutoCloseable {
     return live;
   }
 
-  private static WatchedSession open(Path directory) {
-    return new WatchedSession(directory, true, WatchedSession.interval(System.getenv()));
+  private WatchedSession open(Path directory) {
+    return new WatchedSession(directory, true, interval);
   }
 
-  /// Whether the view is drawn on the terminal. Then what a watched program prints must come by
-  /// [#line], or the two would write over each other.
+  /// Whether the view is drawn on the terminal. Then what a watched program prints must go to a
+  /// file that [#showOutput] names, or the two would write over each other.
   boolean ownsTerminal() {
     return inPlace;
   }
 
-  /// Prints a line that stays, above the view; any thread.
-  void line(String text) {
-    synchronized (screen) {
-      screen.say(text);
-    }
+  /// Prints what a program writes into a file, line by line above the view.
+  void showOutput(Path file) {
+    output = new ProgramOutput(file);
   }
 
   private List<WatchedSession> all() {
@@ -144,7 +147,21 @@ final class LiveSession implements AutoCloseable {
     return all.getLast();
   }
 
+  /// @param all also a last line without an end
+  private void showLines(boolean all) {
+    ProgramOutput program = output;
+    if (program == null) {
+      return;
+    }
+    List<String> lines = program.lines(all);
+    while (!lines.isEmpty()) {
+      screen.say(lines);
+      lines = program.lines(all);
+    }
+  }
+
   private void draw() {
+    showLines(false);
     List<WatchedSession> all = all();
     if (inPlace) {
       int width = Math.max(1, terminal.width() - 1);
@@ -163,9 +180,7 @@ final class LiveSession implements AutoCloseable {
       synchronized (shown) {
         lines.addAll(LiveFrame.of(shown, width, height - lines.size(), colour));
       }
-      synchronized (screen) {
-        screen.draw(lines.subList(0, Math.min(lines.size(), height)));
-      }
+      screen.draw(lines.subList(0, Math.min(lines.size(), height)));
       return;
     }
     long nowNs = System.nanoTime();
@@ -197,9 +212,8 @@ final class LiveSession implements AutoCloseable {
     for (WatchedSession session : all()) {
       session.close();
     }
-    synchronized (screen) {
-      screen.clear();
-    }
+    showLines(true);
+    screen.clear();
     printSummary();
     if (interrupted) {
       Thread.currentThread().interrupt();
@@ -236,6 +250,9 @@ final class LiveSession implements AutoCloseable {
     Terminal target = summaryOnStdout ? Terminal.stdout() : terminal;
     PrintStream out = summaryOnStdout ? System.out : System.err;
     for (WatchedSession session : all) {
+      if (!session.hasBegun() && !summaryOnStdout) {
+        continue; // the command tells why nothing was recorded
+      }
       out.print(SessionReport.of(session, target.width(), target.hasColour()));
     }
     out.flush();

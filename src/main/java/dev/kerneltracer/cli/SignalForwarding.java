@@ -10,8 +10,11 @@ import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// While a user's program runs in our place, the signals that we are sent go to it, and we stay
 /// until it has ended. What a terminal sends to everything in its foreground has reached the
@@ -26,17 +29,21 @@ final class SignalForwarding implements AutoCloseable {
   private static final Map<String, Integer> SIGNALS = Map.of("HUP", 1, "INT", 2, "TERM", TERM);
 
   private final Map<Object, Object> earlier = new LinkedHashMap<>();
+  private final List<Integer> early = new ArrayList<>();
+  private @Nullable Process program;
 
   private SignalForwarding() {}
 
-  static SignalForwarding to(Process program) {
+  /// Begins to hear signals, before there is a program: between its start and ours to hear them
+  /// none may be lost.
+  static SignalForwarding begin() {
     SignalForwarding forwarding = new SignalForwarding();
     SIGNALS.forEach((name, number) ->
         forwarding.hear(
             name,
             (_, method, arguments) -> {
               switch (method.getName()) {
-                case "handle" -> forward(number, program);
+                case "handle" -> forwarding.heard(number);
                 case "hashCode" -> {
                   return number;
                 }
@@ -50,6 +57,22 @@ final class SignalForwarding implements AutoCloseable {
               return null;
             }));
     return forwarding;
+  }
+
+  /// Names the program that signals go to, and sends those that came before.
+  synchronized void to(Process started) {
+    program = started;
+    early.forEach(signal -> forward(signal, started));
+    early.clear();
+  }
+
+  private synchronized void heard(int signal) {
+    Process known = program;
+    if (known == null) {
+      early.add(signal);
+    } else {
+      forward(signal, known);
+    }
   }
 
   private void hear(String name, InvocationHandler action) {

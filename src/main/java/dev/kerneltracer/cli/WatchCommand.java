@@ -2,6 +2,7 @@ package dev.kerneltracer.cli;
 
 import dev.kerneltracer.ExitCode;
 import dev.kerneltracer.UserException;
+import dev.kerneltracer.live.WatchedSession;
 import dev.kerneltracer.python.CacheDirectory;
 import dev.kerneltracer.python.ProbeFiles;
 import java.io.IOException;
@@ -17,6 +18,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -30,7 +32,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Run a command that starts vLLM and record its CUDA graphs, KV cache, scheduler, requests"
           + " and experts, with no change to vLLM or its environment.",
-      "The command keeps the terminal and gets the signals; its exit code is this one's."
+      "On a terminal the command's output scrolls above a live view; elsewhere it is left alone."
+          + " The command gets the signals, and its exit code is this one's."
     },
     mixinStandardHelpOptions = true,
     abbreviateSynopsis = true,
@@ -40,12 +43,18 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nExamples:%n",
     footer = {
       "  kerneltracer watch -- vllm serve org/name --tensor-parallel-size 4",
+      "  kerneltracer watch --metrics-port 9108 -- vllm serve org/name",
+      "  kerneltracer watch --attach /tmp/vllm_profiling",
       "  kerneltracer watch --track graphs,kv -o sessions -- python offline.py",
       "  eval \"$(kerneltracer watch --probe-env)\" && vllm serve org/name",
       "  docker run $(kerneltracer watch --probe-env=docker) IMAGE --model org/name"
     })
 final class WatchCommand implements Callable<Integer> {
   private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd_HHmmss");
+
+  /// What the command prints, where the view has the terminal.
+  private static final String OUTPUT = "output.log";
+
   private static final List<String> TRACKS =
       List.of("graphs", "kv", "scheduler", "requests", "moe");
 
@@ -96,9 +105,22 @@ final class WatchCommand implements Callable<Integer> {
               + " =docker or =systemd. The probe then writes the tables itself.")
   private ProbeEnvironment.@Nullable Format probeEnvironment;
 
+  @Option(
+      names = "--attach",
+      paramLabel = "SESSION_DIR",
+      description =
+          "Run nothing: look at a session that runs, or make tables and summary of one that is"
+              + " over. Of a directory of sessions, the last.")
+  private @Nullable Path attach;
+
+  @Mixin private LiveOptions live = new LiveOptions();
+
   @Override
   public Integer call() throws InterruptedException {
     check();
+    if (attach != null) {
+      return AttachedSession.run(attach, live);
+    }
     Path probe = ProbeFiles.unpack(CacheDirectory.of(System.getenv()).path());
     Path directory = directory();
     if (probeEnvironment != null) {
@@ -125,6 +147,10 @@ final class WatchCommand implements Callable<Integer> {
     }
     if (interval != null && interval < 1) {
       throw new ParameterException(spec.commandLine(), "--interval must be 1 or more");
+    }
+    if (attach != null && (!command.isEmpty() || probeEnvironment != null)) {
+      throw new ParameterException(
+          spec.commandLine(), "--attach runs nothing: it goes with no command and no --probe-env");
     }
     for (Path hooks : probePath) {
       if (!Files.isDirectory(hooks)) {
@@ -175,23 +201,39 @@ final class WatchCommand implements Callable<Integer> {
   }
 
   private int run(Path session, ProbeEnvironment environment) throws InterruptedException {
+    System.err.println("kerneltracer: watching; session " + session);
+    int exitCode;
+    try (LiveSession watched = LiveSession.start(session, live, false, tableInterval());
+        SignalForwarding signals = SignalForwarding.begin()) {
+      Process program = start(session, environment, watched);
+      signals.to(program);
+      exitCode = program.waitFor();
+    }
+    tellEnd(session);
+    return exitCode;
+  }
+
+  private long tableInterval() {
+    return interval == null ? WatchedSession.interval(System.getenv()) : interval;
+  }
+
+  private Process start(Path session, ProbeEnvironment environment, LiveSession watched) {
     ProcessBuilder builder = new ProcessBuilder(command).inheritIO();
     builder.environment().putAll(environment.variables(System.getenv()));
-    System.err.println("kerneltracer: watching; session " + session);
-    Process program;
+    if (watched.ownsTerminal()) {
+      Path log = session.resolve(OUTPUT);
+      builder.redirectErrorStream(true).redirectOutput(log.toFile());
+      // What is printed shall be seen at once, as it would be on a terminal.
+      builder.environment().putIfAbsent("PYTHONUNBUFFERED", "1");
+      watched.showOutput(log);
+    }
     try {
-      program = builder.start();
+      return builder.start();
     } catch (IOException e) {
       deleteEmpty(session);
       throw new UserException(
           ExitCode.USAGE, "cannot start " + command.getFirst() + ": " + e.getMessage(), null, e);
     }
-    int exitCode;
-    try (SignalForwarding _ = SignalForwarding.to(program)) {
-      exitCode = program.waitFor();
-    }
-    tellEnd(session);
-    return exitCode;
   }
 
   private static void tellEnd(Path session) {
@@ -209,12 +251,13 @@ final class WatchCommand implements Callable<Integer> {
     }
   }
 
-  /// True where nothing had been written there.
+  /// True where nothing had been recorded there.
   private static boolean deleteEmpty(Path session) {
     try (Stream<Path> files = Files.list(session)) {
-      if (files.findAny().isPresent()) {
+      if (files.anyMatch(file -> !file.endsWith(OUTPUT))) {
         return false;
       }
+      Files.deleteIfExists(session.resolve(OUTPUT));
       Files.delete(session);
       return true;
     } catch (IOException e) {

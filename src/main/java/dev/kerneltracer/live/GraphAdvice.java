@@ -25,6 +25,7 @@ final class GraphAdvice {
   private final WorkerState worker;
   private final TreeSet<Long> sizes = new TreeSet<>();
   private final TreeSet<Long> used = new TreeSet<>();
+  private final TreeSet<Long> proposed = new TreeSet<>();
   private double unusedSeconds;
   private final List<Finding> findings = new ArrayList<>();
 
@@ -36,6 +37,7 @@ final class GraphAdvice {
     GraphAdvice advice = new GraphAdvice(worker);
     if (worker.forwards() >= LEAST_FORWARDS && !worker.isOnCpu()) {
       advice.sumUp();
+      advice.propose();
       advice.eager(settings);
       advice.padding();
       advice.unused();
@@ -59,8 +61,33 @@ final class GraphAdvice {
         });
   }
 
-  private static String flag(NavigableSet<Long> sizes) {
-    return "--compilation-config '{\"cudagraph_capture_sizes\": " + sizes + "}'";
+  /// The sizes that are used, with those that are missed: every finding names all of them, since
+  /// one flag sets them all.
+  private void propose() {
+    proposed.addAll(used.isEmpty() ? sizes : used);
+    if (worker.paddingOverhead() > MUCH_PADDING) {
+      proposed.addAll(best(sizes, worker.graphSizes()));
+    }
+    if (eagerShare() >= MUCH_EAGER && !sizes.isEmpty()) {
+      proposed.add(roundedUp(new TreeMap<>(worker.eagerDecodeSizes()).lastKey()));
+      proposed.addAll(best(proposed, worker.eagerDecodeSizes()));
+    }
+  }
+
+  private static long roundedUp(long tokens) {
+    return (tokens + SIZE_STEP - 1) / SIZE_STEP * SIZE_STEP;
+  }
+
+  private double eagerShare() {
+    return (double) eagerDecodes() / worker.forwards();
+  }
+
+  private long eagerDecodes() {
+    return worker.eagerDecodeSizes().values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  private String flag() {
+    return "--compilation-config '{\"cudagraph_capture_sizes\": " + proposed + "}'";
   }
 
   private void eager(EngineSettings settings) {
@@ -79,15 +106,12 @@ final class GraphAdvice {
               Map.of("eager_forwards", (double) enforced)));
       return;
     }
-    long eager = worker.eagerDecodeSizes().values().stream().mapToLong(Long::longValue).sum();
-    double share = (double) eager / worker.forwards();
+    long eager = eagerDecodes();
+    double share = eagerShare();
     if (sizes.isEmpty() || share < MUCH_EAGER) {
       return;
     }
     long largest = new TreeMap<>(worker.eagerDecodeSizes()).lastKey();
-    TreeSet<Long> proposed = new TreeSet<>(sizes);
-    proposed.add((largest + SIZE_STEP - 1) / SIZE_STEP * SIZE_STEP);
-    proposed.addAll(best(proposed, worker.eagerDecodeSizes()));
     findings.add(
         new Finding(
             "graph_sizes_to_add",
@@ -100,7 +124,7 @@ final class GraphAdvice {
                 + " tokens, the largest graph has "
                 + Amount.count(sizes.last())
                 + ". Capture more sizes.",
-            flag(proposed),
+            flag(),
             Map.of(
                 "eager_decode_forwards", (double) eager,
                 "eager_decode_share", share,
@@ -131,8 +155,6 @@ final class GraphAdvice {
     if (additions.isEmpty()) {
       return;
     }
-    TreeSet<Long> proposed = new TreeSet<>(sizes);
-    proposed.addAll(additions);
     double after = overhead(proposed, worker.graphSizes());
     numbers.put("padding_overhead_after", after);
     findings.add(
@@ -145,7 +167,7 @@ final class GraphAdvice {
                 + " tokens besides it would have been "
                 + Amount.share(after)
                 + ".",
-            flag(proposed),
+            flag(),
             numbers));
   }
 
@@ -169,7 +191,7 @@ final class GraphAdvice {
                 + ". Capturing graphs that never ran took "
                 + Amount.time((long) (unusedSeconds * 1e9))
                 + " at the start, and they hold memory.",
-            flag(used),
+            flag(),
             Map.of(
                 "sizes_never_used", (double) never.size(),
                 "sizes_captured", (double) sizes.size(),

@@ -165,7 +165,7 @@ public final class WatchedSession implements AutoCloseable {
         }
       }
     } catch (IOException | DirectoryIteratorException e) {
-      if (!files.isEmpty() && !Files.exists(directory)) {
+      if (!files.isEmpty() && !Files.exists(events)) {
         gone = true;
         note("the session's directory was removed: what was read of it until then is shown");
       }
@@ -251,7 +251,7 @@ public final class WatchedSession implements AutoCloseable {
   /// A full disk ends the tables, not the watching.
   private void write(Writing writing) {
     SessionTables open = tables;
-    if (open == null || tablesFailed) {
+    if (open == null || tablesFailed || gone) {
       return;
     }
     try {
@@ -296,7 +296,7 @@ public final class WatchedSession implements AutoCloseable {
     }
     synchronized (this) {
       write(open -> open.finish(state));
-      if (writesTables()) {
+      if (writesTables() && !gone) {
         writeSummary();
       }
       try {

@@ -45,11 +45,11 @@ public final class EventLines {
     return new EventLines(session, pid);
   }
 
-  Path file() {
+  public Path file() {
     return file;
   }
 
-  Path session() {
+  public Path session() {
     return session;
   }
 
