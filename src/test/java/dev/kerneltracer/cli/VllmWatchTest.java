@@ -90,6 +90,28 @@ class VllmWatchTest {
       assertThat(server.errSoFar()).containsPattern("process \\d+ \\(worker\\): \\d+ hooks on");
       assertThat(server.errSoFar()).contains("missing: none");
 
+      String cost =
+          run(
+              List.of(
+                  "python3",
+                  ROOT.resolve("scripts/check-gpu-watch").toString(),
+                  "overhead",
+                  "--port",
+                  String.valueOf(port),
+                  "--session",
+                  session.toString(),
+                  "--model",
+                  model.toString(),
+                  "--pairs",
+                  "2",
+                  "--seconds",
+                  "0.5",
+                  "--requests",
+                  "2",
+                  "--tokens",
+                  "100"));
+      assertThat(cost).contains("pair 2: off", "too few for an interval");
+
       Run offline = offlineExperts(session);
       assertThat(offline.exitCode()).as(offline.out() + offline.err()).isZero();
       assertThat(offline.out()).contains("counts of experts", "unharmed without its session");
@@ -234,6 +256,10 @@ class VllmWatchTest {
   private static String python(String script, String... arguments) throws Exception {
     List<String> words = new ArrayList<>(List.of(python, "-B", SCRIPTS.resolve(script).toString()));
     words.addAll(List.of(arguments));
+    return run(words);
+  }
+
+  private static String run(List<String> words) throws Exception {
     Process process = new ProcessBuilder(words).redirectErrorStream(true).start();
     String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(text).isZero();
