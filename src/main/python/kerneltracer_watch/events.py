@@ -41,7 +41,8 @@ class EventFile:
         self._most = queue_lines
         self._queue = collections.deque()
         self._losses = collections.Counter()
-        self._lost_told = 0
+        # Counted by vLLM's threads, told by the writer's: neither ever sets it back.
+        self._lost = self._lost_told = 0
         self._kept = []
         self._descriptor = None
         self._size = 0
@@ -59,7 +60,7 @@ class EventFile:
         if len(queue) < self._most:
             queue.append((kind, t, values))
         else:
-            self._losses["queue_full"] += 1
+            self._lost += 1
         if self._thread is None:
             self._start()
 
@@ -97,6 +98,8 @@ class EventFile:
                 with self._lock:
                     self._write_some()
             with self._lock:
+                if self._closed:
+                    return
                 self._tell_losses()
                 if time.monotonic() - self._last_write > QUIET_SECONDS:
                     self._write_lines([("alive", time.monotonic_ns(), ({"queued": len(self._queue)},))])
@@ -106,9 +109,15 @@ class EventFile:
 
     def _write_some(self):
         queue = self._queue
-        self._write_lines([queue.popleft() for _ in range(min(BATCH, len(queue)))])
+        events = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+        if events:
+            self._write_lines(events)
 
     def _tell_losses(self):
+        lost = self._lost - self._lost_told
+        if lost:
+            self._lost_told += lost
+            self._losses["queue_full"] += lost
         for why in list(self._losses):
             count = self._losses.pop(why)
             self.dropped += count
