@@ -35,7 +35,7 @@ record ConfigFile(Path file, Map<OptionSpec, List<String>> arguments) {
   /// @throws UserException where it cannot be read, or says what the command does not know
   static ConfigFile read(Path file, CommandSpec command) {
     Map<OptionSpec, List<String>> arguments = new LinkedHashMap<>();
-    for (Map.Entry<?, ?> entry : load(file).entrySet()) {
+    for (Map.Entry<?, ?> entry : load(file, "--config takes a YAML file of options.").entrySet()) {
       String key = String.valueOf(entry.getKey());
       OptionSpec option = command.findOption("--" + key.replace('_', '-'));
       if (option == null || NOT_HERE.contains(name(option))) {
@@ -55,7 +55,10 @@ record ConfigFile(Path file, Map<OptionSpec, List<String>> arguments) {
     return new ConfigFile(file, arguments);
   }
 
-  private static Map<?, ?> load(Path file) {
+  /// The map that a YAML file holds.
+  ///
+  /// @param hint for who named a file that cannot be read
+  static Map<?, ?> load(Path file, String hint) {
     try {
       LoadSettings settings =
           LoadSettings.builder()
@@ -72,8 +75,8 @@ record ConfigFile(Path file, Map<OptionSpec, List<String>> arguments) {
       }
       throw new UserException(
           ExitCode.USAGE,
-          file + " holds no options",
-          "Write them as `name: value`, a line each, such as `jobs: 2`.");
+          file + " holds no keys with values",
+          hint + " A line each, as `name: value`.");
     } catch (MarkedYamlEngineException e) {
       String place =
           e.getProblemMark()
@@ -87,10 +90,7 @@ record ConfigFile(Path file, Map<OptionSpec, List<String>> arguments) {
       throw new UserException(ExitCode.USAGE, file + " is not valid YAML: " + reason, null, e);
     } catch (IOException e) {
       throw new UserException(
-          ExitCode.INPUT_UNREADABLE,
-          "cannot read " + file + ": " + AtomicFile.reason(e),
-          "--config takes a YAML file of options.",
-          e);
+          ExitCode.INPUT_UNREADABLE, "cannot read " + file + ": " + AtomicFile.reason(e), hint, e);
     }
   }
 

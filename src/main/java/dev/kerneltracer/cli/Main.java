@@ -29,6 +29,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  kerneltracer trace --model type:qwen3 --tiny",
       "  kerneltracer analyze trace.json.gz --output-dir tables",
       "  kerneltracer watch -- vllm serve Qwen/Qwen3-0.6B",
+      "  kerneltracer load --url http://localhost:8000 --rate 25 --duration 60",
       "  kerneltracer models download Qwen/Qwen3-0.6B",
       "  kerneltracer env doctor",
       "",
@@ -130,6 +131,7 @@ public final class Main {
     commands.put("trace", TraceCommand::new);
     commands.put("analyze", AnalyzeCommand::new);
     commands.put("watch", WatchCommand::new);
+    commands.put("load", LoadCommand::new);
     commands.put("models", ModelsCommand::new);
     commands.put("env", EnvCommand::new);
     commands.put("completion", CompletionCommand::new);

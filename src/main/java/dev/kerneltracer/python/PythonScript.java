@@ -10,7 +10,9 @@ enum PythonScript {
   /// What this interpreter is and has.
   DESCRIBE("describe.py"),
   /// What torch sees of the devices.
-  DEVICES("devices.py");
+  DEVICES("devices.py"),
+  /// How many tokens texts have.
+  COUNT_TOKENS("count_tokens.py");
 
   private final String file;
 

@@ -71,7 +71,7 @@ class ConfigFileTest {
         "tiny: 3|is true or false",
         "jobs: [1, 2]|takes one value",
         "model: {a: b}|takes one value",
-        "- jobs|holds no options",
+        "- jobs|holds no keys",
         "jobs: [1|not valid YAML (line 1",
         "'{jobs: 1, jobs: 2}'|duplicate",
         "'{model: a, models: b}'|under another of its names"

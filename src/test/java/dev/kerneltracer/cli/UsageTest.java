@@ -25,6 +25,7 @@ class UsageTest {
         "--help",
         "trace --help",
         "analyze --help",
+        "load --help",
         "env --help",
         "env doctor --help",
         "models --help",
