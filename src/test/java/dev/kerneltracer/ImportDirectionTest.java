@@ -70,7 +70,7 @@ class ImportDirectionTest {
         .whereLayer("python")
         .mayOnlyBeAccessedByLayers("cli", "serve", "live", "sweep", "batch", "tracer")
         .whereLayer("model")
-        .mayOnlyBeAccessedByLayers("cli", "serve", "live", "sweep", "batch", "tracer")
+        .mayOnlyBeAccessedByLayers("cli", "serve", "live", "sweep", "batch", "tracer", "load")
         .check(CLASSES);
   }
 

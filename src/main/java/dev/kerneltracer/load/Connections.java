@@ -1,6 +1,7 @@
 package dev.kerneltracer.load;
 
 import dev.kerneltracer.load.RequestResult.Status;
+import dev.kerneltracer.model.CertificateFile;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -10,13 +11,17 @@ import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.SSLSocketFactory;
 import javax.net.ssl.TrustManager;
-import javax.net.ssl.X509TrustManager;
+import javax.net.ssl.X509ExtendedTrustManager;
 import org.jspecify.annotations.Nullable;
 
 /// Connections to one target, kept alive between requests.
@@ -31,9 +36,10 @@ final class Connections implements AutoCloseable {
   private final ConcurrentLinkedDeque<HttpConnection> idle = new ConcurrentLinkedDeque<>();
   private final InetAddress @Nullable [] addresses;
 
-  Connections(Target target) {
+  /// @param environment may name certificates to trust: [CertificateFile]
+  Connections(Target target, Map<String, String> environment) {
     this.target = target;
-    this.tls = target.isSecure() ? tls(target.anyCertificate()) : null;
+    this.tls = target.isSecure() ? tls(target.anyCertificate(), environment) : null;
     this.addresses = addresses(target.host());
   }
 
@@ -51,7 +57,7 @@ final class Connections implements AutoCloseable {
   /// A new one.
   ///
   /// @param opened told of the socket before it connects, so that another thread can end that
-  HttpConnection connect(java.util.function.Consumer<Socket> opened) throws HttpFailure {
+  HttpConnection connect(Consumer<Socket> opened) throws HttpFailure {
     if (addresses == null) {
       throw new HttpFailure(Status.REFUSED, "the host " + target.host() + " is unknown");
     }
@@ -64,6 +70,11 @@ final class Connections implements AutoCloseable {
         socket.connect(
             new InetSocketAddress(address, target.port()), (int) CONNECT_TIMEOUT.toMillis());
         return tls == null ? new HttpConnection(socket, socket) : secure(tls, socket);
+      } catch (SSLException e) {
+        close(socket);
+        throw new HttpFailure(
+            Status.REFUSED,
+            "no secure connection to " + target.host() + ":" + target.port() + ": " + message(e));
       } catch (IOException e) {
         refusal = message(e);
         close(socket);
@@ -122,7 +133,11 @@ final class Connections implements AutoCloseable {
     }
   }
 
-  private static SSLSocketFactory tls(boolean anyCertificate) {
+  private static SSLSocketFactory tls(boolean anyCertificate, Map<String, String> environment) {
+    CertificateFile trusted = anyCertificate ? null : CertificateFile.of(environment);
+    if (trusted != null) {
+      return trusted.context().getSocketFactory();
+    }
     try {
       SSLContext context = SSLContext.getInstance("TLS");
       TrustManager[] any = {new AnyCertificate()};
@@ -133,12 +148,25 @@ final class Connections implements AutoCloseable {
     }
   }
 
-  private static final class AnyCertificate implements X509TrustManager {
+  /// Java adds checks of its own to trust managers of the plain interface.
+  private static final class AnyCertificate extends X509ExtendedTrustManager {
     @Override
     public void checkClientTrusted(X509Certificate[] chain, String type) {}
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type) {}
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) {}
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) {}
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
 
     @Override
     public X509Certificate[] getAcceptedIssuers() {

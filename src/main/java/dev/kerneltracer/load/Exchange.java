@@ -2,14 +2,20 @@ package dev.kerneltracer.load;
 
 import dev.kerneltracer.load.RequestResult.Status;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.TimeUnit;
+import java.time.Duration;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /// One request and its answer. Runs on a thread of its own; [#end] stops it from any other.
 final class Exchange {
   private static final int MOST_ERROR_BYTES = 1 << 12;
+
+  /// So long an answer's end is waited for after its last message.
+  private static final long MOST_AFTER_END_NS = Duration.ofSeconds(1).toNanos();
+
   private static final byte[] DONE = "[DONE]".getBytes(StandardCharsets.US_ASCII);
 
   private final PlannedRequest request;
@@ -22,14 +28,18 @@ final class Exchange {
   private final Frame frame = new Frame();
 
   private volatile long startNanoTime;
-  private volatile long lastByteNanoTime;
-  private volatile @Nullable Socket socket;
+  private volatile @Nullable HttpConnection answering;
+  private volatile boolean done;
   private volatile @Nullable HttpFailure ended;
+
+  /// Held under this object's lock, so that nobody ends a connection that others use again.
+  private @Nullable Socket socket;
+
+  private long lastByteNanoTime;
 
   private int promptTokens;
   private int serverTokens = -1;
   private boolean finished;
-  private boolean done;
 
   /// @param intendedStartNs -1 where it is sent as soon as can be: its own start then
   Exchange(
@@ -55,15 +65,13 @@ final class Exchange {
     String error = null;
     try {
       answer(head, body);
-    } catch (HttpFailure e) {
-      HttpFailure reason = ended != null ? ended : e;
-      status = reason.status();
-      error = reason.reason();
-    } catch (IOException e) {
-      HttpFailure reason = ended;
-      status = reason != null ? reason.status() : Status.CUT;
-      error =
-          reason != null ? reason.reason() : "the connection broke off: " + Connections.message(e);
+    } catch (HttpFailure | IOException e) {
+      // Whatever happens to a connection after all has come is no matter of the request.
+      if (!done) {
+        HttpFailure reason = reason(e);
+        status = reason.status();
+        error = reason.reason();
+      }
     }
     long endNanoTime = System.nanoTime();
     long start = startNanoTime - zeroNanoTime;
@@ -81,6 +89,17 @@ final class Exchange {
         error);
   }
 
+  private HttpFailure reason(Exception e) {
+    HttpFailure reason = ended;
+    if (reason != null) {
+      return reason;
+    }
+    return e instanceof HttpFailure failure
+        ? failure
+        : new HttpFailure(
+            Status.CUT, "the connection broke off: " + Connections.message((IOException) e));
+  }
+
   /// How late it was set about.
   long lateNs() {
     return Math.max(0, startNanoTime - zeroNanoTime - intendedStartNs);
@@ -92,25 +111,29 @@ final class Exchange {
     if (start == 0) {
       return;
     }
+    HttpConnection connection = answering;
+    long silentNs = connection == null ? 0 : nowNanoTime - connection.readAtNanoTime();
     if (nowNanoTime - start > target.requestTimeout().toNanos()) {
-      end(Status.TIMEOUT, "not at its end after " + seconds(target.requestTimeout().toNanos()));
-    } else if (lastByteNanoTime != 0
-        && nowNanoTime - lastByteNanoTime > target.stallTimeout().toNanos()) {
-      end(Status.TIMEOUT, "silent for " + seconds(target.stallTimeout().toNanos()));
+      end(Status.TIMEOUT, "not at its end after " + seconds(target.requestTimeout()));
+    } else if (silentNs > (done ? MOST_AFTER_END_NS : target.stallTimeout().toNanos())) {
+      end(Status.TIMEOUT, "silent for " + seconds(target.stallTimeout()));
     }
   }
 
-  void end(Status status, String reason) {
+  synchronized void end(Status status, String reason) {
     if (ended == null) {
       ended = new HttpFailure(status, reason);
     }
-    Socket open = socket;
-    if (open != null) {
-      try {
-        open.close();
-      } catch (IOException e) {
-        // Its thread hears of it either way.
-      }
+    if (socket != null) {
+      close(socket);
+    }
+  }
+
+  private static void close(Socket socket) {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      // Its thread hears of it either way.
     }
   }
 
@@ -128,23 +151,19 @@ final class Exchange {
   /// False where the connection ends before a byte of an answer.
   private boolean isAnswered(HttpConnection connection, byte[] head, byte[] body)
       throws IOException, HttpFailure {
-    boolean whole = false;
+    opened(connection.socket());
     try {
-      opened(connection.socket());
       HttpConnection.Head answer = beginning(connection, head, body);
       if (answer == null) {
         return false;
       }
-      seen(connection);
+      answering = connection;
       read(connection, answer);
-      whole = true;
       return true;
     } finally {
-      if (whole) {
-        connections.giveBack(connection);
-      } else {
-        connection.close();
-      }
+      answering = null;
+      opened(null);
+      connections.giveBack(connection);
     }
   }
 
@@ -154,18 +173,17 @@ final class Exchange {
       connection.send(head, body);
       return connection.readHead();
     } catch (IOException e) {
-      if (connection.wasUsed() && ended == null) {
+      if (connection.mayHaveBeenStale() && ended == null) {
         return null;
       }
       throw e;
     }
   }
 
-  private void opened(Socket socket) {
+  private synchronized void opened(@Nullable Socket socket) {
     this.socket = socket;
-    HttpFailure reason = ended;
-    if (reason != null) {
-      end(reason.status(), reason.reason());
+    if (socket != null && ended != null) {
+      close(socket);
     }
   }
 
@@ -183,15 +201,18 @@ final class Exchange {
     }
     EventLines lines = new EventLines(connection);
     while (lines.next()) {
-      seen(connection);
       if (!done) {
+        lastByteNanoTime = connection.readAtNanoTime();
         take(lines);
       }
     }
     if (!done && !finished) {
       throw new HttpFailure(Status.CUT, "the stream ended before the generation did");
     }
-    done = true;
+    if (!done) {
+      lastByteNanoTime = connection.readAtNanoTime();
+      done = true;
+    }
   }
 
   private void take(EventLines lines) throws HttpFailure {
@@ -225,10 +246,6 @@ final class Exchange {
     }
   }
 
-  private void seen(HttpConnection connection) {
-    lastByteNanoTime = connection.readAtNanoTime();
-  }
-
   private static boolean isDone(EventLines lines) {
     int length = lines.length();
     int at = lines.at();
@@ -236,8 +253,7 @@ final class Exchange {
     while (length > 0 && bytes[at + length - 1] == ' ') {
       length--;
     }
-    return length == DONE.length
-        && java.util.Arrays.equals(bytes, at, at + length, DONE, 0, DONE.length);
+    return length == DONE.length && Arrays.equals(bytes, at, at + length, DONE, 0, DONE.length);
   }
 
   private HttpFailure refusal(HttpConnection connection, HttpConnection.Head answer)
@@ -250,7 +266,7 @@ final class Exchange {
           && (count = connection.readBody(text, length, text.length - length)) >= 0) {
         length += count;
       }
-    } catch (HttpFailure e) {
+    } catch (HttpFailure | IOException e) {
       // What has come will do.
     }
     String said = said(text, length);
@@ -262,7 +278,7 @@ final class Exchange {
             + (code / 100 == 3 ? ", a redirect, which is not followed" : "")
             + (answer.retryAfter().isEmpty()
                 ? ""
-                : ", to be tried after " + answer.retryAfter() + " s")
+                : ", Retry-After: " + oneLine(answer.retryAfter()))
             + (said.isEmpty() ? "" : ": " + said));
   }
 
@@ -284,7 +300,7 @@ final class Exchange {
     return line.length() <= 200 ? line : line.substring(0, 199) + "…";
   }
 
-  private static String seconds(long ns) {
-    return TimeUnit.NANOSECONDS.toSeconds(ns) + " s";
+  private static String seconds(Duration time) {
+    return BigDecimal.valueOf(time.toMillis(), 3).stripTrailingZeros().toPlainString() + " s";
   }
 }

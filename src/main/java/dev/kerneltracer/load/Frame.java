@@ -59,22 +59,35 @@ final class Frame {
     promptTokens = -1;
     completionTokens = -1;
     error = null;
+    boolean isError = false;
+    String message = null;
     try (JsonParser parser = JSON.createParser(ObjectReadContext.empty(), bytes, at, length)) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
         throw unreadable();
       }
       while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
         String name = parser.currentName();
-        parser.nextToken();
+        boolean isWord = parser.nextToken() == JsonToken.VALUE_STRING;
         switch (name) {
           case "choices" -> choices(parser);
           case "usage" -> usage(parser);
           case "error" -> error(parser);
-          default -> parser.skipChildren();
+          default -> {
+            if (isWord && name.equals("object")) {
+              isError = parser.getString().equals("error");
+            } else if (isWord && name.equals("message")) {
+              message = parser.getString();
+            }
+            parser.skipChildren();
+          }
         }
       }
       if (parser.currentToken() != JsonToken.END_OBJECT || parser.nextToken() != null) {
         throw unreadable();
+      }
+      // vLLM before 0.10 says it without an object of its own.
+      if (isError && error == null) {
+        error = message == null ? "an error without a message" : message;
       }
     } catch (JacksonException e) {
       throw unreadable();

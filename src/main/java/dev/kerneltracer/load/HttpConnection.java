@@ -23,15 +23,17 @@ final class HttpConnection {
   private int from;
   private int to;
 
-  /// When the bytes in the buffer came.
-  private long readAtNanoTime;
+  /// When the bytes in the buffer came; watched from another thread.
+  private volatile long readAtNanoTime;
 
   /// What of the body, or of its present chunk, is still to come.
   private long left;
 
   private boolean chunked;
+  private boolean chunkEnds;
   private boolean bodyEnded;
   private boolean reusable;
+  private boolean answered;
   private long idleSinceNanoTime;
 
   /// @param raw what is closed
@@ -46,6 +48,8 @@ final class HttpConnection {
   record Head(int status, String contentType, String retryAfter) {}
 
   void send(byte[] head, byte[] body) throws IOException {
+    bodyEnded = false;
+    answered = false;
     byte[] all = new byte[head.length + body.length];
     System.arraycopy(head, 0, all, 0, head.length);
     System.arraycopy(body, 0, all, head.length, body.length);
@@ -94,6 +98,7 @@ final class HttpConnection {
         continue;
       }
       chunked = chunks;
+      chunkEnds = false;
       left = chunks ? 0 : length >= 0 ? length : UNTIL_END;
       bodyEnded = code == 204 || code == 304 || (left == 0 && !chunks);
       reusable = keep && left != UNTIL_END;
@@ -121,20 +126,19 @@ final class HttpConnection {
     if (left != UNTIL_END) {
       left -= count;
       if (left == 0) {
-        if (chunked) {
-          String end = line();
-          if (!end.isEmpty()) {
-            throw new HttpFailure(Status.ERROR, "a chunk is longer than it says");
-          }
-        } else {
-          bodyEnded = true;
-        }
+        // A chunk's end is read when more is wanted: what has come is not kept waiting for it.
+        chunkEnds = chunked;
+        bodyEnded = !chunked;
       }
     }
     return count;
   }
 
   private boolean nextChunk() throws IOException, HttpFailure {
+    if (chunkEnds && !line().isEmpty()) {
+      throw new HttpFailure(Status.ERROR, "a chunk is longer than it says");
+    }
+    chunkEnds = false;
     String size = line();
     int extension = size.indexOf(';');
     left = number((extension < 0 ? size : size.substring(0, extension)).strip(), 16, size);
@@ -158,9 +162,10 @@ final class HttpConnection {
     return raw;
   }
 
-  /// Whether it has carried a request before.
-  boolean wasUsed() {
-    return idleSinceNanoTime != 0;
+  /// Whether it carried a request before, and not a byte came in answer to the present one: the
+  /// server may have closed it before it saw that.
+  boolean mayHaveBeenStale() {
+    return idleSinceNanoTime != 0 && !answered;
   }
 
   void keep() {
@@ -189,6 +194,7 @@ final class HttpConnection {
     readAtNanoTime = System.nanoTime();
     from = 0;
     to = Math.max(0, count);
+    answered |= count > 0;
     return count > 0;
   }
 

@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -24,12 +25,18 @@ public final class LoadClient {
 
   private static final long WATCH_NS = Duration.ofMillis(50).toNanos();
   private static final long TICK_NS = Duration.ofMillis(10).toNanos();
-  private static final int MOST_TICKS = 1 << 16;
+  private static final int MOST_TICKS = 1 << 20;
 
   private final Target target;
+  private final Map<String, String> environment;
 
   public LoadClient(Target target) {
+    this(target, System.getenv());
+  }
+
+  LoadClient(Target target, Map<String, String> environment) {
     this.target = target;
+    this.environment = environment;
   }
 
   /// Sends all, and returns when each has ended. An interrupt of this thread ends what is under way
@@ -43,7 +50,7 @@ public final class LoadClient {
             "the " + target.endpoint() + " endpoint takes no " + request.prompt().getClass());
       }
     }
-    try (Connections connections = new Connections(target)) {
+    try (Connections connections = new Connections(target, environment)) {
       return new Run(plan, listener, connections).run();
     }
   }
@@ -56,7 +63,7 @@ public final class LoadClient {
     private final Bodies bodies;
     private final Set<Exchange> underWay = ConcurrentHashMap.newKeySet();
     private final AtomicInteger sent = new AtomicInteger();
-    private final long[] lagNs = new long[MOST_TICKS];
+    private long[] lagNs = new long[1 << 12];
     private int ticks;
     private volatile boolean stopping;
     private volatile boolean watching = true;
@@ -285,6 +292,9 @@ public final class LoadClient {
         long due = System.nanoTime() + TICK_NS;
         while (!stopping && due - System.nanoTime() > 0) {
           LockSupport.parkNanos(this, Math.max(1, due - System.nanoTime()));
+        }
+        if (ticks == lagNs.length) {
+          lagNs = Arrays.copyOf(lagNs, 2 * ticks);
         }
         lagNs[ticks++] = Math.max(0, System.nanoTime() - due);
       }

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param variable which names it
 public record CertificateFile(String variable, Path file) {
-  static @Nullable CertificateFile of(Map<String, String> environment) {
+  /// The first that is named and there; null where Java's own are to be used.
+  public static @Nullable CertificateFile of(Map<String, String> environment) {
     for (String name : new String[] {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}) {
       Path file = Path.of(environment.getOrDefault(name, ""));
       if (Files.isRegularFile(file)) {
@@ -30,7 +31,7 @@ public record CertificateFile(String variable, Path file) {
     return null;
   }
 
-  SSLContext context() {
+  public SSLContext context() {
     try (InputStream in = Files.newInputStream(file)) {
       KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
       trusted.load(null, null);
