@@ -28,7 +28,6 @@ public final class AtomicFile implements AutoCloseable {
     this.target = target;
     this.absolute = absolute;
     this.temporary = temporary;
-    Files.createDirectories(absolute.resolveSibling(""));
     this.out = new BufferedOutputStream(Files.newOutputStream(temporary), 1 << 16);
   }
 
@@ -42,6 +41,18 @@ public final class AtomicFile implements AutoCloseable {
   ///
   /// @throws UserException where the file cannot be written: no space, no permission, no directory
   public static AtomicFile open(Path target) {
+    try {
+      Files.createDirectories(target.toAbsolutePath().resolveSibling(""));
+    } catch (IOException e) {
+      throw failure(target, e);
+    }
+    return openBeside(target);
+  }
+
+  /// Begins a file in a directory that must be there: one that was deleted stays so.
+  ///
+  /// @throws UserException where the file cannot be written
+  public static AtomicFile openBeside(Path target) {
     Path absolute = target.toAbsolutePath();
     String suffix = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextInt());
     Path temporary =

@@ -2,6 +2,7 @@ package dev.kerneltracer.live;
 
 import dev.kerneltracer.AtomicFile;
 import dev.kerneltracer.report.Amount;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -12,7 +13,11 @@ final class CacheSummary {
   private CacheSummary() {}
 
   static void write(Path target, WatchedSession session) {
-    AtomicFile.writeString(target, text(session));
+    byte[] text = text(session).getBytes(StandardCharsets.UTF_8);
+    try (AtomicFile file = AtomicFile.openBeside(target)) {
+      file.add(out -> out.write(text));
+      file.finish();
+    }
   }
 
   static String text(WatchedSession session) {

@@ -1,9 +1,13 @@
 package dev.kerneltracer.live;
 
+import dev.kerneltracer.AtomicFile;
 import dev.kerneltracer.report.CsvFile;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +31,7 @@ final class SessionTables implements SessionState.Listener, AutoCloseable {
   private final long startT;
   private final long interval;
   private final Map<Path, CsvFile> growing = new HashMap<>();
+  private final Set<Path> folders = new HashSet<>();
   private final Map<Path, Sampler> samplers = new HashMap<>();
   private final Map<Rank, Long> graphsWritten = new HashMap<>();
   private final TreeSet<Rank> expertsChanged = new TreeSet<>();
@@ -68,8 +73,19 @@ final class SessionTables implements SessionState.Listener, AutoCloseable {
     return samplers.computeIfAbsent(path, _ -> new Sampler()).takes(event.t(), interval);
   }
 
+  /// Makes the folder of a rank, but never the session's, which a user may have deleted.
   private Path path(Rank rank, String file) {
-    return directory.resolve(rank.folder()).resolve(file);
+    Path folder = directory.resolve(rank.folder());
+    if (!folder.equals(directory) && folders.add(folder)) {
+      try {
+        if (!Files.isDirectory(folder)) {
+          Files.createDirectory(folder);
+        }
+      } catch (IOException e) {
+        throw AtomicFile.failure(folder, e);
+      }
+    }
+    return folder.resolve(file);
   }
 
   private CsvFile table(Rank rank, Table table) {

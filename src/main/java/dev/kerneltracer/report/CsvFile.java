@@ -120,12 +120,11 @@ public final class CsvFile implements AutoCloseable {
   }
 
   /// Begins a file that others read while it grows, in place of one that stands there. Rows are
-  /// seen from the next [#flush] on.
+  /// seen from the next [#flush] on. Its directory must be there.
   ///
   /// @throws dev.kerneltracer.UserException where it cannot be written; so for all that follows
   public static CsvFile grow(Path target, List<String> header) {
     try {
-      Files.createDirectories(target.toAbsolutePath().getParent());
       CsvFile file =
           new CsvFile(new Growing(target, Files.newOutputStream(target)), header.size(), LF);
       file.row(header.toArray());
@@ -136,9 +135,9 @@ public final class CsvFile implements AutoCloseable {
     }
   }
 
-  /// Writes a whole file whose lines end with LF, or none.
+  /// Writes a whole file whose lines end with LF, or none. Its directory must be there.
   public static void replace(Path target, List<String> header, Rows rows) {
-    try (CsvFile file = new CsvFile(new Whole(AtomicFile.open(target)), header.size(), LF)) {
+    try (CsvFile file = new CsvFile(new Whole(AtomicFile.openBeside(target)), header.size(), LF)) {
       file.row(header.toArray());
       rows.writeTo(file);
       file.finish();
