@@ -26,7 +26,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -123,6 +122,13 @@ final class LoadCommand implements Callable<Integer> {
   private @Nullable String python;
 
   @Option(
+      names = "--max-rate",
+      paramLabel = "N",
+      order = 8,
+      description = "The highest rate that is tried for a --goal (default: 100000).")
+  private double maxRate = MOST_RATE;
+
+  @Option(
       names = "--save-plan",
       paramLabel = "FILE",
       order = 8,
@@ -151,6 +157,9 @@ final class LoadCommand implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     options.check();
+    if (!(maxRate >= options.rate())) {
+      throw new UserException(ExitCode.USAGE, "--max-rate is at least --rate", null);
+    }
     URI server = server();
     Goal goal = options.goal();
     try (ServerConnection connection = new ServerConnection(server, apiKey)) {
@@ -203,7 +212,14 @@ final class LoadCommand implements Callable<Integer> {
     if (Files.isDirectory(directory)) {
       return directory.toAbsolutePath();
     }
-    return Objects.requireNonNull(ModelReference.parse(named, System.getenv()).directory());
+    Path cached = ModelReference.parse(named, System.getenv()).directory();
+    if (cached == null) {
+      throw new UserException(
+          ExitCode.USAGE,
+          named + " has no tokenizer",
+          "Leave out --tokenizer: token ids are sent.");
+    }
+    return cached;
   }
 
   private static int vocabulary(Path directory) {
@@ -329,7 +345,7 @@ final class LoadCommand implements Callable<Integer> {
     // A trial with a handful of requests says nothing of a percentile.
     double least = Math.max(first * LEAST_RATE_SHARE, LEAST_REQUESTS / options.durationS());
     GoalSearch search =
-        new GoalSearch(first, Math.min(first, least), MOST_RATE, PRECISION, MOST_TRIALS);
+        new GoalSearch(first, Math.min(first, least), maxRate, PRECISION, MOST_TRIALS);
     List<String> missing = new ArrayList<>();
     int[] trials = new int[1];
     GoalSearch.Found found;

@@ -15,6 +15,10 @@ def answer(content):
     sys.__stdout__.flush()
 
 
+def reason(e):
+    return "%s: %s" % (type(e).__name__, str(e).strip().split("\n")[0].rstrip(": "))
+
+
 def main():
     # What libraries print must not stand among the answers.
     sys.stdout = sys.stderr
@@ -23,7 +27,7 @@ def main():
 
         tokenizer = AutoTokenizer.from_pretrained(sys.argv[1], trust_remote_code=sys.argv[2] == "True")
     except Exception as e:
-        answer({"error": "%s: %s" % (type(e).__name__, str(e).strip().split("\n")[0])})
+        answer({"error": reason(e)})
         return
     answer({"ready": True})
     for line in sys.stdin:
@@ -45,7 +49,7 @@ def main():
                 ]
             answer({"counts": counts})
         except Exception as e:
-            answer({"error": "%s: %s" % (type(e).__name__, str(e).strip().split("\n")[0])})
+            answer({"error": reason(e)})
 
 
 main()

@@ -340,7 +340,9 @@ class LoadCommandTest {
         "--mix chats=1|the mix has no class 'chats'",
         "--replay x.jsonl --mix chat=1|--replay takes the place of",
         "--endpoint chat --prompts ids|takes no token ids",
-        "--goal ttft<5|is no goal"
+        "--goal ttft<5|is no goal",
+        "--max-rate 3|--max-rate is at least --rate",
+        "--tokenizer type:qwen3 --dry-run|has no tokenizer"
       })
   void whatMakesNoSenseIsRefusedBeforeAnythingIsSent(String words, String message) {
     Run run = load(words.split(" ", -1));

@@ -74,6 +74,7 @@ class UsageTest {
     "trace --model type:llama --tracer-path /nowhere,/nowhere",
     "trace,needs a model",
     "analyze,FILE",
+    "load,--url",
     "models download,NAME",
     "models download org/name --download-workers 0,--download-workers",
     "analyze x.json --stpes 3,--steps"
