@@ -38,6 +38,9 @@ final class MixFile {
       String name = String.valueOf(entry.getKey());
       classes.add(requestClass(name, map(entry.getValue(), "classes." + name)));
     }
+    if (classes.stream().noneMatch(each -> each.weight() > 0)) {
+      throw wrong("a mix needs a class with a weight above 0");
+    }
     return new Mix(classes);
   }
 
