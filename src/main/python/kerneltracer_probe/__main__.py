@@ -50,6 +50,11 @@ def _run(spec, directory):
 
         vllm_server.run(spec, directory)
         return
+    if "sweep" in spec:
+        from . import vllm_sweep
+
+        vllm_sweep.run(spec, directory, _versions)
+        return
     if spec["framework"] == "vllm":
         from . import vllm_job
 

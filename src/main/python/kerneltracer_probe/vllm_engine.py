@@ -362,7 +362,6 @@ class Engine:
                 raise JobError("usage", f"vLLM refuses --engine-arg ({names}): {_plain(error)}") from error
             raise
         sampling = {
-            "max_tokens": self.spec["new_tokens"],
             "ignore_eos": True,
             "temperature": 0.0,
             # Words for made-up tokens are nobody's need, and without a tokenizer there are none.
@@ -372,7 +371,7 @@ class Engine:
             sampling["temperature"] = self.spec["temperature"] or 1.0
             sampling["top_p"] = self.spec["top_p"] or 1.0
             sampling["seed"] = self.spec["seed"]
-        self._sampling = SamplingParams(**{member("SamplingParams", name): value for name, value in sampling.items()})
+        self._sampling_class, self._sampling = SamplingParams, sampling
         self._describe()
 
     def _describe(self):
@@ -400,11 +399,17 @@ class Engine:
             return of(self._llm, "LLM", "collective_rpc")(method, args=arguments)
 
     def run(self):
-        prompts = [{"prompt_token_ids": ids} for ids in self.plan.prompts]
+        self.generate(self.plan.prompts, self.spec["new_tokens"])
+
+    def generate(self, prompts, tokens, **more):
+        """Generates so many tokens for each prompt; `more` are further sampling parameters."""
+        wanted = {"max_tokens": tokens, **self._sampling, **more}
+        sampling = self._sampling_class(**{member("SamplingParams", name): value for name, value in wanted.items()})
+        prompts = [{"prompt_token_ids": ids} for ids in prompts]
         with _causes(self.plan.directory):
-            outputs = of(self._llm, "LLM", "generate")(prompts, self._sampling, use_tqdm=False)
+            outputs = of(self._llm, "LLM", "generate")(prompts, sampling, use_tqdm=False)
         lengths = {len(output.outputs[0].token_ids) for output in outputs}
-        if lengths != {self.spec["new_tokens"]}:
+        if lengths != {tokens}:
             raise JobError("failed", f"vLLM generated {sorted(lengths)} tokens instead of {self.spec['new_tokens']}.")
 
     def start_profile(self):

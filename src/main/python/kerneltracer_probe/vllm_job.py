@@ -35,10 +35,10 @@ def run(spec, directory, versions):
         tracer.trace(engine, spec, directory)
         report.worker_gpu_bytes = engine.peak_gpu_bytes()
     finally:
-        _end(engine, failed=sys.exc_info()[0] is not None)
+        end(engine, failed=sys.exc_info()[0] is not None)
 
 
-def _end(engine, failed):
+def end(engine, failed):
     try:
         engine.shutdown()
     except Exception as error:

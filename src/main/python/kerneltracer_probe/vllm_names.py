@@ -7,18 +7,19 @@ import os
 
 with open(os.path.join(os.path.dirname(__file__), "vllm_names.json"), encoding="utf-8") as _file:
     _NAMES = json.load(_file)
+_CLASSES = {**_NAMES["hooks of a live session"], **_NAMES["classes"]}
 
 
 def owner(name):
     """The name of a class, which must stand in the list."""
-    if name not in _NAMES["classes"]:
+    if name not in _CLASSES:
         raise KeyError(f"vllm_names.json has no class {name}")
     return name
 
 
 def member(owner, name):
     """The name itself, which must stand in the list."""
-    if name not in _NAMES["classes"][owner]["members"]:
+    if name not in _CLASSES[owner]["members"]:
         raise KeyError(f"vllm_names.json has no {owner}.{name}")
     return name
 

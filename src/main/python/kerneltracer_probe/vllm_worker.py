@@ -110,6 +110,18 @@ class KernelTracerWorker:
         else:
             self._kerneltracer_marks.__exit__(None, None, None)
 
+    def kerneltracer_sweep(self):
+        """Watches every step from now on for those that a sweep profiles."""
+        from .vllm_sweep_worker import ExactSteps
+
+        self._kerneltracer_steps = ExactSteps(self)
+
+    def kerneltracer_sweep_begin(self, *arguments):
+        self._kerneltracer_steps.begin(*arguments)
+
+    def kerneltracer_sweep_end(self):
+        return self._kerneltracer_steps.end()
+
     def kerneltracer_peak_gpu_bytes(self):
         import torch
 

@@ -33,7 +33,7 @@ public final class ModulePaths {
   private int[] depths = new int[64];
   private final IntColumn open = new IntColumn();
 
-  ModulePaths(Trace trace, TraceLinks links) {
+  public ModulePaths(Trace trace, TraceLinks links) {
     this.trace = trace;
     this.events = trace.events();
     this.links = links;

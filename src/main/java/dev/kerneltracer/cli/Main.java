@@ -30,6 +30,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  kerneltracer analyze trace.json.gz --output-dir tables",
       "  kerneltracer watch -- vllm serve Qwen/Qwen3-0.6B",
       "  kerneltracer load --url http://localhost:8000 --rate 25 --duration 60",
+      "  kerneltracer sweep decode --model Qwen/Qwen3-0.6B --batch 1,3,8..256",
       "  kerneltracer models download Qwen/Qwen3-0.6B",
       "  kerneltracer env doctor",
       "",
@@ -132,6 +133,7 @@ public final class Main {
     commands.put("analyze", AnalyzeCommand::new);
     commands.put("watch", WatchCommand::new);
     commands.put("load", LoadCommand::new);
+    commands.put("sweep", SweepCommand::new);
     commands.put("models", ModelsCommand::new);
     commands.put("env", EnvCommand::new);
     commands.put("completion", CompletionCommand::new);

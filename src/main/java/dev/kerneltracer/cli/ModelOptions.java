@@ -62,6 +62,25 @@ final class ModelOptions {
   /// @param offline nothing can be fetched
   /// @throws UserException where there is none, or one cannot be had
   List<ModelReference> resolve(boolean offline, Map<String, String> environment) {
+    return resolve("trace", offline, environment);
+  }
+
+  /// The one model that a command which takes one is given; it must be here.
+  ///
+  /// @param command as users call it
+  ModelReference one(String command, Map<String, String> environment) {
+    List<ModelReference> models = resolve(command, true, environment);
+    if (models.size() > 1) {
+      throw new UserException(
+          ExitCode.USAGE,
+          command + " takes one model, not " + models.size(),
+          "Run it once for each, with an --output-dir of its own.");
+    }
+    return models.getFirst();
+  }
+
+  private List<ModelReference> resolve(
+      String command, boolean offline, Map<String, String> environment) {
     List<String> wanted = new ArrayList<>(names);
     List<Path> directories = new ArrayList<>(paths);
     for (Path list : lists) {
@@ -77,9 +96,9 @@ final class ModelOptions {
       throw new UserException(
           ExitCode.USAGE,
           lists.isEmpty()
-              ? "trace needs a model: --model NAME or --model-path DIR"
+              ? command + " needs a model: --model NAME or --model-path DIR"
               : lists.getFirst() + " names no model",
-          "To try it: kerneltracer trace --model type:qwen3 --tiny");
+          "To try it: kerneltracer " + command + " --model type:qwen3 --tiny");
     }
     List<String> unwanted = new ArrayList<>(skipped);
     skipLists.forEach(file -> unwanted.addAll(ModelList.read(file)));

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param exitCode where the command line or the environment is at fault and no other job can go
 ///   better; else null
-record JobEnd(Outcome outcome, String reason, @Nullable ExitCode exitCode, @Nullable String hint) {
+public record JobEnd(
+    Outcome outcome, String reason, @Nullable ExitCode exitCode, @Nullable String hint) {
   static final JobEnd SUCCESS = new JobEnd(Outcome.SUCCESS, "", null, null);
 
   private static final int SIGKILL = 9;
@@ -21,7 +22,8 @@ record JobEnd(Outcome outcome, String reason, @Nullable ExitCode exitCode, @Null
           3, "SIGQUIT", 4, "SIGILL", 6, "SIGABRT", 7, "SIGBUS", 8, "SIGFPE", 9, "SIGKILL", 11,
           "SIGSEGV", 13, "SIGPIPE", 15, "SIGTERM", 24, "SIGXCPU");
 
-  static JobEnd of(ProcessEnd end, @Nullable ProbeEvent error, String phase, Duration timeout) {
+  public static JobEnd of(
+      ProcessEnd end, @Nullable ProbeEvent error, String phase, Duration timeout) {
     if (end.timedOut()) {
       return of(
           Outcome.TIMEOUT,

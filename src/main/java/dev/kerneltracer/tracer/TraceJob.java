@@ -88,7 +88,7 @@ public record TraceJob(
   }
 
   /// What the probe reads (`job.json`): everything that the run depends on.
-  ObjectNode specification() {
+  public ObjectNode specification() {
     ObjectNode spec = JSON.createObjectNode();
     spec.put("tracer", tracer.name());
     if (tracer.file() != null) {
