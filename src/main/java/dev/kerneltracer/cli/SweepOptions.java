@@ -27,6 +27,7 @@ import picocli.CommandLine.Option;
 
 /// The options that both kinds of sweep have, and what they do with them.
 final class SweepOptions {
+  private static final long MOST_SECONDS = 10_000_000;
   private static final Pattern DTYPE = Pattern.compile("auto|[a-z]+[0-9]*[a-z0-9_]*");
 
   @Option(
@@ -231,7 +232,9 @@ final class SweepOptions {
     require(steps >= 1, "--steps must be at least 1");
     require(warmup >= 0, "--warmup must not be negative");
     require(patience > 0, "--patience must be above 0");
-    require(timeoutSeconds >= 1, "--timeout must be at least 1");
+    require(
+        timeoutSeconds >= 1 && timeoutSeconds <= MOST_SECONDS,
+        "--timeout is from 1 to " + MOST_SECONDS + " seconds");
     require(DTYPE.matcher(dtype).matches(), "--dtype '" + dtype + "' is no torch dtype");
     require(
         List.of("auto", "cpu", "cuda").contains(device),

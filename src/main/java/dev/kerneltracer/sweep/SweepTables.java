@@ -78,6 +78,10 @@ public record SweepTables(List<SizeCost> sizes, List<Integer> empty) {
     OpTypes types = OpTypes.load();
     List<SizeCost> sizes = new ArrayList<>();
     List<Integer> empty = new ArrayList<>();
+    List<Numbered> folders = numbered(directory, FOLDER);
+    if (folders.isEmpty()) {
+      throw noTraces(directory);
+    }
     Path parsed = directory.resolve(PARSED);
     try {
       Files.createDirectories(parsed);
@@ -85,8 +89,8 @@ public record SweepTables(List<SizeCost> sizes, List<Integer> empty) {
       throw AtomicFile.failure(parsed, e);
     }
     try (CsvFile kernels = CsvFile.open(directory.resolve(KERNELS), KERNEL_COLUMNS)) {
-      for (Numbered folder : numbered(directory, FOLDER)) {
-        if (!wanted.test(folder.path)) {
+      for (Numbered folder : folders) {
+        if (!wanted.test(folder.path) || numbered(folder.path, TRACE).isEmpty()) {
           continue;
         }
         progress.accept("reading the traces of batch " + folder.number);
@@ -100,10 +104,7 @@ public record SweepTables(List<SizeCost> sizes, List<Integer> empty) {
         sizes.add(withoutKernels(size));
       }
       if (sizes.isEmpty()) {
-        throw new UserException(
-            ExitCode.INPUT_UNREADABLE,
-            "no trace of an exact step in " + directory.resolve("logs_<batch>"),
-            "Make some: kerneltracer sweep decode --help");
+        throw noTraces(directory);
       }
       checkAlike(directory, sizes);
       kernels.finish();
@@ -113,6 +114,13 @@ public record SweepTables(List<SizeCost> sizes, List<Integer> empty) {
     AtomicFile.writeString(directory.resolve(OP_TIMES_DETAILED), tables.opTimesDetailed());
     AtomicFile.writeString(directory.resolve(OP_SPREAD), tables.opSpread());
     return tables;
+  }
+
+  private static UserException noTraces(Path directory) {
+    return new UserException(
+        ExitCode.INPUT_UNREADABLE,
+        "no trace of an exact step in " + directory.resolve("logs_<batch>"),
+        "Make some: kerneltracer sweep decode --help");
   }
 
   private record Numbered(int number, Path path) {}

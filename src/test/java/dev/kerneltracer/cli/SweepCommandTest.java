@@ -8,6 +8,7 @@ import dev.kerneltracer.cli.Program.Running;
 import dev.kerneltracer.python.RealPython;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -88,6 +89,20 @@ class SweepCommandTest {
     Run tables = new Program().run("sweep", "tables", directory.toString());
     assertThat(tables.out()).contains("batch", "paged_attention");
     assertThat(directory.resolve("op_times.tsv")).hasContent(before);
+
+    assertThat(tables.exitCode()).as(tables.err()).isZero();
+    Process check =
+        new ProcessBuilder(
+                "python3",
+                Path.of(System.getProperty("kerneltracer.root", "."))
+                    .resolve("scripts/check-gpu-sweep")
+                    .toString(),
+                "--only",
+                directory.toString())
+            .redirectErrorStream(true)
+            .start();
+    String checked = new String(check.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(check.waitFor()).as(checked).isZero();
 
     // Ctrl-C while the engine starts for another size: what was there stays.
     Running cut = new Program().start(decode("1,2..4,3"));

@@ -164,5 +164,9 @@ class SweepTablesTest {
         .isInstanceOfSatisfying(
             UserException.class,
             e -> assertThat(e.exitCode()).isEqualTo(ExitCode.INPUT_UNREADABLE));
+    assertThat(directory).isEmptyDirectory();
+    directory = directory.resolve("missing");
+    assertThatThrownBy(this::write).hasMessageContaining("cannot read");
+    assertThat(directory).doesNotExist();
   }
 }
