@@ -9,7 +9,7 @@ import time
 
 os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
 os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
-LIMIT_SECONDS = 240
+LIMIT_SECONDS = 480
 
 
 def events(session):
