@@ -50,7 +50,12 @@ def main():
     for _ in range(2):
         engine.generate(prompts, sampling, use_tqdm=False)
 
-    until(lambda: len(of("forward", session)) >= 16 and of("moe", session), "forwards or experts are not told")
+    def told_everything():
+        finished = [event for event in of("request", session) if event["state"] == "finished"]
+        layers = {event["layer_index"] for event in of("moe", session)}
+        return len(finished) == 8 and len(of("forward", session)) >= 16 and len(layers) == 2
+
+    until(told_everything, "requests, forwards or experts are not told")
     assert not of("problem", session), of("problem", session)
     roles = {event["event"] for event in events(session)}
     assert {"engine", "worker"} <= roles, roles
