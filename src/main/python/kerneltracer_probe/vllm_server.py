@@ -44,6 +44,7 @@ def run(spec, directory):
         max_iterations=plan.max_iterations,
         tokenizer=plan.tokenizer,
         vocabulary=plan.vocabulary,
+        trust_remote_code=spec["trust_remote_code"],
     )
     print(f"vLLM {vllm.__version__}: {' '.join(plan.command)}", flush=True)
     phase("starting")

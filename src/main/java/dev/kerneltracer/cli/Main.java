@@ -131,6 +131,7 @@ public final class Main {
     Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
     commands.put("trace", TraceCommand::new);
     commands.put("analyze", AnalyzeCommand::new);
+    commands.put("profile", ProfileCommand::new);
     commands.put("watch", WatchCommand::new);
     commands.put("load", LoadCommand::new);
     commands.put("sweep", SweepCommand::new);

@@ -105,7 +105,7 @@ final class ProfileReport {
             first ? times[0] : "",
             first ? times[1] : "",
             first ? times[2] : "",
-            steps.phase().isEmpty() ? "other" : steps.phase(),
+            phase(steps),
             Amount.count(steps.steps()),
             Amount.time(steps.spanNs()),
             steps.kernels() == 0 ? "–" : Amount.time(steps.busyNs()),
@@ -125,6 +125,14 @@ final class ProfileReport {
     }
     out.append('\n').append(table.render(width));
     problems.forEach(this::line);
+  }
+
+  /// An engine that schedules ahead runs steps in which nothing is left to do.
+  private static String phase(WindowAnalysis.PhaseSteps steps) {
+    if (!steps.phase().isEmpty()) {
+      return steps.phase();
+    }
+    return steps.contextTokens() + steps.generationTokens() == 0 ? "empty" : "other";
   }
 
   private void costs(WindowAnalysis analysis) {

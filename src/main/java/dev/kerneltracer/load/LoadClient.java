@@ -82,6 +82,7 @@ public final class LoadClient {
         Thread tick = Thread.ofVirtual().name("load lag").start(this::tick);
         Instant wallZero = Instant.now();
         long zero = System.nanoTime();
+        listener.began(zero);
         long[] lateNs =
             stopping
                 ? new long[0]

@@ -1,6 +1,7 @@
 package dev.kerneltracer.serve;
 
 import dev.kerneltracer.load.LoadPlan;
+import dev.kerneltracer.load.LoadRun;
 import dev.kerneltracer.load.RequestResult;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
@@ -15,6 +16,5 @@ public interface LoadSender {
   ///   the warm-up
   /// @param ended told of each request, by any thread
   /// @throws dev.kerneltracer.UserException where nothing can be sent
-  void send(LoadPlan plan, LongConsumer began, Consumer<RequestResult> ended)
-      throws InterruptedException;
+  LoadRun send(LoadPlan plan, LongConsumer began, Consumer<RequestResult> ended);
 }

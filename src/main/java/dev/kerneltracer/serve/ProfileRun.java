@@ -1,6 +1,7 @@
 package dev.kerneltracer.serve;
 
 import dev.kerneltracer.load.LoadPlan;
+import dev.kerneltracer.load.LoadRun;
 import dev.kerneltracer.load.RequestResult;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// A load on a server with the profiler's windows in it, and loads shaped for a phase after it.
 public final class ProfileRun {
   private static final long POLL_MILLIS = 200;
+  private static final long SOON_MILLIS = 20;
   private static final int MOST_CONCURRENT = 64;
   private static final int FEW_CONCURRENT = 8;
   private static final Duration ALL_DECODE = Duration.ofMinutes(2);
@@ -31,33 +33,27 @@ public final class ProfileRun {
   /// @param phases windows with a load of their own, after it
   /// @param traceDirectory where the server's traces appear; null where that cannot be seen
   /// @param stopLimit how long stopping the profiler and writing may take
+  /// @param vocabulary how many token ids there are, 0 where unknown
   /// @param contextTokens longest sequence of the server, 0 where unknown
   public record Settings(
       LoadPlan plan,
       List<ProfileWindow> windows,
       List<ProfileWindow> phases,
-      PlanOfPhases phasePlan,
+      int vocabulary,
       @Nullable Path traceDirectory,
       Duration stopLimit,
       int contextTokens) {}
 
-  /// Makes requests that were not sent before, for loads of a phase.
-  @FunctionalInterface
-  public interface PlanOfPhases {
-    /// Makes the requests of one load.
-    ///
-    /// @param number 0 for the first
-    LoadPlan make(int number) throws InterruptedException;
-  }
-
   /// What came of it.
   ///
+  /// @param run how the load went; null where nothing could be sent
   /// @param loadFailure why nothing could be sent; null where something was
   /// @param died why the server is no more; null where it lived to the end
   /// @param zeroNanoTime the zero of all times
   public record Result(
       List<WindowResult> windows,
       List<ServerState> states,
+      @Nullable LoadRun run,
       @Nullable RuntimeException loadFailure,
       @Nullable String died,
       boolean interrupted,
@@ -89,9 +85,9 @@ public final class ProfileRun {
   /// @param ended told of each request of the plan, by any thread
   public Result run(Consumer<RequestResult> ended) {
     boolean interrupted = false;
-    RuntimeException failure = null;
     long zero = System.nanoTime();
-    try (SentLoad load = SentLoad.start(sender, settings.plan(), ended)) {
+    SentLoad load = SentLoad.start(sender, settings.plan(), ended);
+    try (load) {
       progress.accept("warming up");
       try {
         zero = load.zeroNanoTime();
@@ -101,15 +97,14 @@ public final class ProfileRun {
         } finally {
           states.addAll(metrics.states());
         }
-        failure = load.failure();
-        if (failure == null && died.get() == null) {
+        if (load.failure() == null && died.get() == null) {
           shaped(zero);
         }
       } catch (InterruptedException e) {
         interrupted = true;
       }
     }
-    return new Result(windows, states, failure, died.get(), interrupted, zero);
+    return new Result(windows, states, load.run(), load.failure(), died.get(), interrupted, zero);
   }
 
   private Profiler profiler(long zero) {
@@ -172,14 +167,13 @@ public final class ProfileRun {
         windows.add(lost(window));
         continue;
       }
-      progress.accept("window " + window.name() + ": making its load");
-      LoadPlan like = settings.phasePlan().make(number++);
+      LoadPlan like = ShapedLoad.fresh(settings.plan(), ++number, settings.vocabulary());
       int concurrency = concurrency();
       boolean decode = window.phase() == ProfileWindow.Phase.DECODE;
       LoadPlan plan =
           decode
               ? ShapedLoad.decode(like, concurrency, window.steps(), settings.contextTokens())
-              : ShapedLoad.prefill(like, concurrency);
+              : ShapedLoad.prefill(like, concurrency, window.steps(), settings.vocabulary());
       try (SentLoad load = SentLoad.start(sender, plan, _ -> {})) {
         load.zeroNanoTime();
         if (decode) {
@@ -229,7 +223,7 @@ public final class ProfileRun {
             "window " + window.name() + ": " + (long) now.running() + "/" + requests + " decode");
       }
       before = now;
-      load.awaitEnd(POLL_MILLIS / 2);
+      load.awaitEnd(SOON_MILLIS);
     }
   }
 

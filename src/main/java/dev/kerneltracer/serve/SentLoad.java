@@ -1,6 +1,7 @@
 package dev.kerneltracer.serve;
 
 import dev.kerneltracer.load.LoadPlan;
+import dev.kerneltracer.load.LoadRun;
 import dev.kerneltracer.load.RequestResult;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -18,6 +19,7 @@ final class SentLoad implements AutoCloseable {
   private final Thread thread;
   private volatile long zeroNanoTime;
   private volatile @Nullable RuntimeException failure;
+  private volatile @Nullable LoadRun run;
 
   private SentLoad(LoadSender sender, LoadPlan plan, Consumer<RequestResult> ended) {
     this.thread =
@@ -25,20 +27,19 @@ final class SentLoad implements AutoCloseable {
             .name("load")
             .start(() -> {
               try {
-                sender.send(
-                    plan,
-                    zero -> {
-                      zeroNanoTime = zero;
-                      began.countDown();
-                    },
-                    result -> {
-                      done.incrementAndGet();
-                      ended.accept(result);
-                    });
+                run =
+                    sender.send(
+                        plan,
+                        zero -> {
+                          zeroNanoTime = zero;
+                          began.countDown();
+                        },
+                        result -> {
+                          done.incrementAndGet();
+                          ended.accept(result);
+                        });
               } catch (RuntimeException e) {
                 failure = e;
-              } catch (InterruptedException e) {
-                // Given up: what came is known.
               } finally {
                 began.countDown();
               }
@@ -69,6 +70,11 @@ final class SentLoad implements AutoCloseable {
   /// Waits for its end, at most so long.
   boolean awaitEnd(long millis) throws InterruptedException {
     return thread.join(Duration.ofMillis(millis));
+  }
+
+  /// How it went; null while it lasts, and where nothing could be sent.
+  @Nullable LoadRun run() {
+    return run;
   }
 
   /// Why nothing could be sent; null where all is well.

@@ -52,8 +52,21 @@ public final class ServerMetrics implements AutoCloseable {
         }
       }
     } catch (InterruptedException e) {
-      // Closed.
+      // Closed: the end of the run is seen as well.
     }
+    try {
+      ServerState last = state(connection, zeroNanoTime);
+      if (last != null) {
+        add(last);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// Whether a server shows metrics of vLLM's.
+  public static boolean areVllms(ServerConnection connection) throws InterruptedException {
+    return state(connection, 0) != null;
   }
 
   /// What the server says now; null where it says nothing.
@@ -89,7 +102,7 @@ public final class ServerMetrics implements AutoCloseable {
     closed = true;
     thread.interrupt();
     try {
-      thread.join(Duration.ofSeconds(2));
+      thread.join(ServerConnection.SHORT.plusSeconds(1));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -70,6 +70,7 @@ public final class VllmServer implements AutoCloseable {
   /// @param modelDirectory where config.json lies
   /// @param tokenizer whether the server has one
   /// @param vocabulary of the model, 0 where unknown
+  /// @param trustRemoteCode whether Python code that the model brings along may run
   public record Facts(
       String vllm,
       String device,
@@ -80,7 +81,8 @@ public final class VllmServer implements AutoCloseable {
       int maxIterations,
       String modelDirectory,
       boolean tokenizer,
-      int vocabulary) {}
+      int vocabulary,
+      boolean trustRemoteCode) {}
 
   /// Starts a server; returns at once.
   ///
@@ -283,7 +285,8 @@ public final class VllmServer implements AutoCloseable {
         told.path("max_iterations").asInt(0),
         told.path("model").asString(""),
         told.path("tokenizer").asBoolean(false),
-        told.path("vocabulary").asInt(0));
+        told.path("vocabulary").asInt(0),
+        told.path("trust_remote_code").asBoolean(false));
   }
 
   /// Ends the server: SIGTERM, and SIGKILL to what is left. Nothing of it is left then. An
