@@ -26,7 +26,7 @@ final class SweepReport {
 
   static void print(List<Part> parts, List<SizeRecord> records, OutputFormat format) {
     switch (format) {
-      case TABLE -> System.out.print(text(parts, records, Terminal.stdout().width()));
+      case TABLE -> System.out.print(text(parts, records, Terminal.stdout()));
       case JSON -> JsonFile.print(System.out, json -> write(json, parts, records));
     }
   }
@@ -39,7 +39,7 @@ final class SweepReport {
     return empty || missing > 0 ? ExitCode.JOBS_FAILED : ExitCode.OK;
   }
 
-  static String text(List<Part> parts, List<SizeRecord> records, int width) {
+  static String text(List<Part> parts, List<SizeRecord> records, Terminal terminal) {
     StringBuilder text = new StringBuilder();
     for (Part part : parts) {
       List<SizeCost> sizes = part.tables.sizes();
@@ -48,7 +48,10 @@ final class SweepReport {
           .append(length)
           .append(sizes.getFirst().onDevice() ? " on the GPU" : " on the CPU")
           .append(", by the batch size, in ms\n\n");
-      text.append(table(sizes).render(width)).append('\n');
+      text.append(table(sizes).render(terminal.width())).append('\n');
+      if (sizes.size() > 1) {
+        text.append(part.tables.plot().text(terminal.width(), terminal.hasColour())).append('\n');
+      }
       if (!part.tables.empty().isEmpty()) {
         text.append("No step was exact for batch ")
             .append(String.join(", ", part.tables.empty().stream().map(String::valueOf).toList()))
@@ -62,6 +65,8 @@ final class SweepReport {
           .append(SweepTables.OP_SPREAD)
           .append(", ")
           .append(SweepTables.KERNELS)
+          .append("; plot: ")
+          .append(SweepTables.PLOT)
           .append('\n');
     }
     for (SizeRecord record : records) {

@@ -10,7 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
@@ -28,6 +30,7 @@ public record SweepTables(List<SizeCost> sizes, List<Integer> empty) {
   public static final String OP_TIMES_DETAILED = "op_times_detailed.tsv";
   public static final String OP_SPREAD = "op_spread.tsv";
   public static final String KERNELS = "kernel_dat.csv";
+  public static final String PLOT = "op_times.svg";
   public static final String PARSED = "parsed_csvs";
 
   private static final Pattern FOLDER = Pattern.compile("logs_(\\d{1,9})");
@@ -113,6 +116,11 @@ public record SweepTables(List<SizeCost> sizes, List<Integer> empty) {
     AtomicFile.writeString(directory.resolve(OP_TIMES), tables.opTimes());
     AtomicFile.writeString(directory.resolve(OP_TIMES_DETAILED), tables.opTimesDetailed());
     AtomicFile.writeString(directory.resolve(OP_SPREAD), tables.opSpread());
+    AtomicFile.writeString(directory.resolve(PLOT), tables.plot().svg());
+    Roofline roofline = SweepRoofline.of(directory, sizes);
+    if (roofline != null) {
+      roofline.write(directory);
+    }
     return tables;
   }
 
@@ -121,6 +129,18 @@ public record SweepTables(List<SizeCost> sizes, List<Integer> empty) {
         ExitCode.INPUT_UNREADABLE,
         "no trace of an exact step in " + directory.resolve("logs_<batch>"),
         "Make some: kerneltracer sweep decode --help");
+  }
+
+  /// The operator time of a step over the batch size.
+  public SweepPlot plot() {
+    SequencedMap<String, long[]> times = new LinkedHashMap<>();
+    for (OpType type : OpType.values()) {
+      times.put(type.text(), sizes.stream().mapToLong(size -> size.timeNs(type)).toArray());
+    }
+    return new SweepPlot(
+        "Operator time of a " + sizes.getFirst().phase().text() + " step by batch size",
+        sizes.stream().map(SizeCost::batch).toList(),
+        times);
   }
 
   private record Numbered(int number, Path path) {}

@@ -83,6 +83,9 @@ class SweepCommandTest {
     assertThat(again.exitCode()).as(again.err() + again.out()).isZero();
     assertThat(directory.resolve("job.log")).doesNotExist();
     assertThat(directory.resolve("op_times.tsv")).hasContent(before);
+    assertThat(directory.resolve("op_times.svg")).content().contains("</svg>");
+    assertThat(Files.readAllLines(directory.resolve("roofline.csv")).getFirst())
+        .startsWith("batch_size,op_type,time_ns,flops,bytes,flops_per_byte");
 
     // The same tables from the traces alone.
     Files.delete(directory.resolve("op_times.tsv"));
@@ -130,6 +133,7 @@ class SweepCommandTest {
         }
       }
       assertThat(directory.resolve("input_" + input).resolve("op_times.tsv")).exists();
+      assertThat(directory.resolve("input_" + input).resolve("roofline.csv")).exists();
     }
   }
 
