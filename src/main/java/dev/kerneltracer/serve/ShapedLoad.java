@@ -12,6 +12,9 @@ final class ShapedLoad {
   // A step makes a token for each request, and the window begins when all are past their prompts:
   // they are given up after it, so as long as the context allows costs nothing.
   private static final int MOST_TOKENS = 20_000;
+
+  // What makes a text new takes tokens, and a chat template may take some more.
+  private static final int MARGIN = 64;
   private static final int MORE_STEPS = 50;
 
   // Apart from the numbers of loads.
@@ -84,7 +87,7 @@ final class ShapedLoad {
     List<PlannedRequest> requests = new ArrayList<>();
     for (PlannedRequest request : like.requests()) {
       int prompt = Math.max(request.promptTokens(), 1);
-      int room = contextTokens == 0 ? Integer.MAX_VALUE : contextTokens - prompt - 1;
+      int room = contextTokens == 0 ? Integer.MAX_VALUE : contextTokens - prompt - MARGIN;
       int output = Math.min(room, MOST_TOKENS);
       if (output > steps && requests.size() < concurrency) {
         requests.add(with(request, output));
