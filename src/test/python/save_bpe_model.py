@@ -1,5 +1,5 @@
-"""Saves the configuration of a small Qwen3, without weights, and a BPE tokenizer with a chat template that is trained on a
-text of its own: save_bpe_model.py DIRECTORY"""
+"""Saves the configuration of a small Qwen3, without weights, and a BPE tokenizer with a chat template that is trained
+on a text of its own: save_bpe_model.py DIRECTORY"""
 
 import json
 import os
@@ -7,9 +7,10 @@ import sys
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-TEXT = """The server answers requests as they come. Each request has a prompt and asks for some tokens. A prompt may hold
-context that was found elsewhere, and a question about it. Some requests are short, others are long; some ask for code,
-such as def add(a, b): return a + b. What the engine does in one step is a batch of prompts and of sequences that go on."""
+TEXT = """The server answers requests as they come. Each request has a prompt and asks for some tokens. A
+prompt may hold context that was found elsewhere, and a question about it. Some requests are short,
+others are long; some ask for code, such as def add(a, b): return a + b. What the engine does in one
+step is a batch of prompts and of sequences that go on."""
 TEMPLATE = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}{% endfor %}<|assistant|>"
 
 directory = sys.argv[1]
