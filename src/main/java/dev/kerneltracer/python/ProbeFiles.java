@@ -52,6 +52,9 @@ public final class ProbeFiles {
         more.isEmpty() ? probe.toString() : probe + File.pathSeparator + more,
         "PYTHONUNBUFFERED",
         "1",
+        // vLLM would load the probe of watch, too, which lies in the same directory.
+        "KERNELTRACER_WATCH_OFF",
+        "1",
         "HF_HUB_OFFLINE",
         "1",
         "TOKENIZERS_PARALLELISM",
