@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kerneltracer.cli.Program.Run;
 import dev.kerneltracer.cli.Program.Running;
+import dev.kerneltracer.python.Processes;
 import dev.kerneltracer.python.RealPython;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -120,8 +121,8 @@ class VllmWatchTest {
       assertThat(server.end().exitCode()).isEqualTo(128 + 9);
       assertReadable(session);
     } finally {
-      server.process().destroyForcibly();
       killAll(server);
+      server.process().destroyForcibly();
     }
   }
 
@@ -241,9 +242,13 @@ class VllmWatchTest {
     }
   }
 
-  private static void killAll(Running running) {
-    for (long pid : running.targets()) {
-      ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
+  /// The whole tree at once: vLLM's engine and workers outlive a front end that is killed, and
+  /// write their title over the environment that bears our mark.
+  private static void killAll(Running running) throws InterruptedException {
+    List<ProcessHandle> tree = running.process().descendants().toList();
+    tree.forEach(ProcessHandle::destroyForcibly);
+    for (ProcessHandle process : tree) {
+      Processes.assertGone(process.pid());
     }
   }
 
