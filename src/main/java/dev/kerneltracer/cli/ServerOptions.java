@@ -8,11 +8,11 @@ import dev.kerneltracer.model.ModelReference;
 import dev.kerneltracer.python.Framework;
 import dev.kerneltracer.serve.ServerSettings;
 import dev.kerneltracer.tracer.EngineSettings;
+import dev.kerneltracer.tracer.TraceSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -61,7 +61,7 @@ final class ServerOptions {
       description =
           "random reads no weight file (default: random for type:NAME, --tiny and --set, else"
               + " real).")
-  private @Nullable Weights weights;
+  private TraceSettings.@Nullable Weights weights;
 
   @Option(
       names = "--dtype",
@@ -103,17 +103,6 @@ final class ServerOptions {
 
   @Mixin private EngineOptions engine = new EngineOptions();
 
-  /// Where weights come from.
-  enum Weights {
-    REAL,
-    RANDOM;
-
-    @Override
-    public String toString() {
-      return name().toLowerCase(Locale.ROOT);
-    }
-  }
-
   /// Whether a server of our own is asked for.
   boolean namesModel() {
     return model != null || modelPath != null;
@@ -135,11 +124,9 @@ final class ServerOptions {
     require(DTYPE.matcher(dtype).matches(), "--dtype '" + dtype + "' is no torch dtype");
     ModelReference reference = reference();
     boolean ofType = reference instanceof ModelReference.Type;
-    boolean random = weights == null ? ofType || tiny || !set.isEmpty() : weights == Weights.RANDOM;
-    require(random || !ofType, "--weights real: a model type has no weights");
-    require(
-        random || !tiny,
-        "--weights real does not go with --tiny: the real weights have other shapes");
+    boolean random =
+        TraceOptions.weights(weights, ofType, tiny, !set.isEmpty(), "profile")
+            == TraceSettings.Weights.RANDOM;
     EngineSettings asked = engine.settings(Framework.VLLM);
     List<Map.Entry<String, JsonNode>> changes =
         set.stream().map(text -> TraceOptions.keyValue("--set", text)).toList();
@@ -182,7 +169,7 @@ final class ServerOptions {
     ModelReference parsed = ModelReference.parse(model, System.getenv());
     // What is missing of its weights vLLM would find out only after a while.
     if (parsed instanceof ModelReference.Hub named
-        && weights != Weights.RANDOM
+        && weights != TraceSettings.Weights.RANDOM
         && !tiny
         && set.isEmpty()
         && !ModelFiles.missingWeights(named.directory()).isEmpty()) {

@@ -192,12 +192,8 @@ final class SweepOptions {
     ModelReference model = models.one("sweep " + phase.text(), System.getenv());
     EngineSettings engineSettings = eager(engine.settings(Framework.VLLM));
     boolean ofType = model instanceof ModelReference.Type;
-    boolean random =
-        weights == null
-            ? ofType || tiny || !set.isEmpty()
-            : weights == TraceSettings.Weights.RANDOM;
-    require(random || !ofType, "--weights real: a model type has no weights");
-    require(random || !tiny, "--weights real does not go with --tiny: other shapes");
+    TraceSettings.Weights kind =
+        TraceOptions.weights(weights, ofType, tiny, !set.isEmpty(), "sweep");
     long inputs = sizes.stream().mapToInt(SweepSize::inputTokens).distinct().count();
     try (ProgressLine progress = ProgressLine.start("sweep " + phase.text(), quiet)) {
       Interpreter found =
@@ -214,7 +210,7 @@ final class SweepOptions {
               verbose,
               set.stream().map(text -> TraceOptions.keyValue("--set", text)).toList(),
               tiny,
-              random ? TraceSettings.Weights.RANDOM : TraceSettings.Weights.REAL,
+              kind,
               dtype,
               device,
               trustRemoteCode,

@@ -208,15 +208,7 @@ final class TraceOptions {
     require(
         List.of("auto", "cpu", "cuda").contains(device),
         "--device is cpu, cuda or auto, not '" + device + "'");
-    boolean changed = tiny || !set.isEmpty();
-    TraceSettings.Weights kind =
-        weights != null
-            ? weights
-            : ofType || changed ? TraceSettings.Weights.RANDOM : TraceSettings.Weights.REAL;
-    if (kind == TraceSettings.Weights.REAL) {
-      require(!ofType, "--weights real: a model type has no weights");
-      require(!tiny, "--weights real does not go with --tiny: the real weights have other shapes");
-    }
+    TraceSettings.Weights kind = weights(weights, ofType, tiny, !set.isEmpty(), "trace");
     return new TraceSettings(
         set.stream().map(text -> keyValue("--set", text)).toList(),
         tiny,
@@ -277,9 +269,37 @@ final class TraceOptions {
         text.substring(0, equals).strip(), node.isMissingNode() ? StringNode.valueOf(value) : node);
   }
 
+  /// Real or random: random for what has no weights of that shape, unless it is asked otherwise.
+  ///
+  /// @param asked by the user
+  /// @param changed values of the configuration were set
+  /// @param command whose help an error names
+  static TraceSettings.Weights weights(
+      TraceSettings.@Nullable Weights asked,
+      boolean ofType,
+      boolean tiny,
+      boolean changed,
+      String command) {
+    if (asked == null) {
+      return ofType || tiny || changed ? TraceSettings.Weights.RANDOM : TraceSettings.Weights.REAL;
+    }
+    if (asked == TraceSettings.Weights.REAL) {
+      require(!ofType, "--weights real: a model type has no weights", command);
+      require(
+          !tiny,
+          "--weights real does not go with --tiny: the real weights have other shapes",
+          command);
+    }
+    return asked;
+  }
+
   private static void require(boolean holds, String message) {
+    require(holds, message, "trace");
+  }
+
+  private static void require(boolean holds, String message, String command) {
     if (!holds) {
-      throw new UserException(ExitCode.USAGE, message, "See kerneltracer trace --help.");
+      throw new UserException(ExitCode.USAGE, message, "See kerneltracer " + command + " --help.");
     }
   }
 }
